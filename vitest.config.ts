@@ -58,7 +58,7 @@ function project({ name, setup, timeoutMs }: Group): TestProjectInlineConfigurat
       // packages apart run each file in a process of its own.
       pool: 'forks',
       isolate: !SHARING.includes(name),
-      // The groups of `npm test` run at once, and the others after them, should all be asked for.
+      // The groups of `npm test` run at once; the others run after them if all are asked for.
       ...(INSIDE.includes(name) ? {} : { maxWorkers: 2, sequence: { groupOrder: 1 } }),
     },
   };

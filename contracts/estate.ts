@@ -175,5 +175,6 @@ export function controlUrl(listen: {
   readonly url?: string | undefined;
   readonly tls?: boolean | undefined;
 }): string {
-  return listen.url ?? `${listen.tls === true ? 'https' : 'http'}://${listen.host}:${listen.port}`;
+  const { host, port, url, tls } = listen;
+  return url ?? `${tls === true ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -2,7 +2,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { ESTATE_FILE } from '../client/estate-file.js';
-import type { Estate } from '../contracts/estate.js';
+import { controlUrl, type Estate } from '../contracts/estate.js';
 import { readCredentials } from '../control/credentials.js';
 import { EstateProcess } from './estate-process.js';
 import { entryPoint } from './project.js';
@@ -225,7 +225,7 @@ function stagesOf(estate: Estate, withWorker: boolean): Member[][] {
 
 /** The URL on this machine; the estate file's `url` may name another route. */
 function urlOf({ host, port, tls }: Listen): string {
-  return `${tls === true ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return controlUrl({ host, port, tls });
 }
 
 /** The estate with Temporal's address, so that the command line finds it by the same file. */

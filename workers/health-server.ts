@@ -2,6 +2,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { MoverError, toProblem } from '../contracts/errors.js';
+import { controlUrl } from '../contracts/estate.js';
 import { healthOperation, type Health } from '../contracts/health.js';
 
 export interface HealthServer {
@@ -58,7 +59,7 @@ function answer(response: ServerResponse, status: number, type: string, content:
 function urlOf(server: Server, host: string): string {
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  return `http://${host}:${port}`;
+  return controlUrl({ host, port });
 }
 
 async function stop(server: Server): Promise<void> {

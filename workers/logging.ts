@@ -40,7 +40,8 @@ export function sdkLogger(log: WorkerLog, level: LogLevel): SdkLogger {
 }
 
 /**
- * Options for `Runtime.install`: logs through pino, and Prometheus metrics if an address is given.
+ * Options for `Runtime.install`: everything goes to `log`. Prometheus metrics if an address is
+ * given.
  */
 export function runtimeOptions(log: WorkerLog, level: LogLevel, metricsAddress?: string): RuntimeOptions {
   return {

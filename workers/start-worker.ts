@@ -40,7 +40,7 @@ export interface StartWorkerOptions {
 export interface RunningWorker {
   /** Resolves when the worker has ended and its connection is closed. Rejects when it failed. */
   readonly ended: Promise<void>;
-  /** Takes no more work, gives running steps 5 s, and resolves with `ended`. Safe to call twice. */
+  /** Takes no more work, gives running steps 2 s, and resolves with `ended`. Safe to call twice. */
   stop(): Promise<void>;
 }
 

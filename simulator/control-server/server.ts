@@ -8,6 +8,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { ClockView } from '../../contracts/clock.js';
+import { controlUrl } from '../../contracts/estate.js';
 import type { Api } from '../../contracts/route.js';
 import { createApp } from './app.js';
 import { type Access, accessNotes, type ListenAddress, OPEN_ACCESS, requireProtection } from './access.js';
@@ -122,8 +123,7 @@ export function createControlServer<A extends Api & ServerAnswered>(options: Con
     }
     following = followAccess({ server: app.server, credentials, streams, log });
     const { port } = addressOf(app);
-    const scheme = listen.tls === true ? 'https' : 'http';
-    const url = `${scheme}://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${port}`;
+    const url = controlUrl({ host: listen.host, port, tls: listen.tls });
     log.info({ role, id, url }, 'control API listening');
     return { host: listen.host, port, url };
   };

@@ -107,7 +107,7 @@ export class Journals implements Lineages {
 
   /**
    * The volume's journal. Opens it if it isn't open, or has failed.
-   * @throws MoverError VOLUME_NOT_FOUND, CORRUPT, INTERNAL
+   * @throws MoverError VOLUME_NOT_FOUND, CORRUPT, STORAGE_FULL, STORAGE_FAILED, INTERNAL
    */
   async journal(volume: VolumeId): Promise<VolumeJournal> {
     const known = this.#journals.get(volume);
@@ -119,7 +119,7 @@ export class Journals implements Lineages {
    * Makes the journal usable again, whatever lies in its folder, and begins a new lineage.
    * Splitters must attach anew. May be repeated. The answer's `toResend` says what must be sent
    * again.
-   * @throws MoverError VOLUME_NOT_FOUND, INTERNAL
+   * @throws MoverError VOLUME_NOT_FOUND, CORRUPT, STORAGE_FULL, STORAGE_FAILED, INTERNAL
    */
   async rebuild(volume: VolumeId, reason: string): Promise<VolumeJournal> {
     this.#options.sizeOf(volume);

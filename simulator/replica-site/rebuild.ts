@@ -16,7 +16,7 @@ export interface RebuildOptions {
 
 /**
  * Rebuilds the journal, whatever lies in its folder. May be repeated.
- * @throws MoverError VOLUME_NOT_FOUND, STORAGE_FULL, STORAGE_FAILED, INTERNAL
+ * @throws MoverError VOLUME_NOT_FOUND, CORRUPT, STORAGE_FULL, STORAGE_FAILED, INTERNAL
  */
 export async function rebuild(
   { site, journals, intakes, log }: RebuildOptions,

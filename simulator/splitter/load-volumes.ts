@@ -50,28 +50,20 @@ export interface LoadedVolumes {
   readonly budget: MemoryBudget;
 }
 
-/** Loads one more volume while the splitter runs. */
-export function loadVolume(
-  row: VolumeSplitRow,
-  budget: MemoryBudget,
-  options: Omit<LoadOptions, 'rows'>,
-): LoadedVolume | UnusableVolume {
-  return tryLoad(row, budget, options);
-}
-
 export function loadVolumes(options: LoadOptions): LoadedVolumes {
   const budget = new MemoryBudget(options.limits.memoryMaxBytes, options.rows.length);
   const loaded: LoadedVolume[] = [];
   const leftOut: UnusableVolume[] = [];
   for (const row of options.rows) {
-    const result = tryLoad(row, budget, options);
+    const result = loadVolume(row, budget, options);
     if ('reason' in result) leftOut.push(result);
     else loaded.push(result);
   }
   return { loaded, unusable: leftOut, budget };
 }
 
-function tryLoad(
+/** Loads one volume; one that can't be loaded is left out. */
+export function loadVolume(
   row: VolumeSplitRow,
   budget: MemoryBudget,
   options: Omit<LoadOptions, 'rows'>,
@@ -97,7 +89,11 @@ function load(
   const source = new SourceFile(paths.source, row.sizeBytes);
   const bitmap = tryMarks(paths.marks, row, source.isWritten);
   if (typeof bitmap === 'string')
-    return unusable(row.volume, bitmap, 'Mend its disk, or remove it: the whole volume is sent again then');
+    return unusable(
+      row.volume,
+      bitmap,
+      'Mend the disk of that file, or remove the file: the whole volume is sent again then',
+    );
   const { marks, lost } = bitmap;
   const confirmed = confirmations.of(row.volume);
   const finding = checks.find(row.volume, paths.source, marks.marked > 0 || (confirmed?.position ?? 0) > 0);

@@ -26,6 +26,7 @@ export const CONNECT_MS_MAX_DEFAULT = 5_000;
 /** Longest refusal of an upgrade that is read, bytes: one problem+json. */
 export const REFUSAL_BYTES_MAX = 64 * 1024;
 /**
- * Time without credit after which either end reports a volume, ms: a busy one may wait for less.
+ * Time without credit after which either end reports a volume as stalled, ms. A busy volume waits
+ * for less.
  */
 export const STALL_SHOWN_AFTER_MS = 1_000;

@@ -16,8 +16,8 @@ import { bytesSchema, countSchema, positionSchema, timeMsSchema } from '../../co
 /** Longest sentence in a payload, characters. */
 const SENTENCE_LENGTH_MAX = 4_000;
 /**
- * Most runs of regions in one answer; more become "not known". A splitter's memory for copies holds
- * fewer writes.
+ * Most runs of regions in one answer; more become "not known". A volume's queue at its splitter
+ * (64 MiB) holds some 15,000 writes of 4 KiB.
  */
 export const TOUCHED_RUNS_MAX = 65_536;
 const sentence = z.string().max(SENTENCE_LENGTH_MAX);

@@ -1,9 +1,13 @@
 // Each kind of damage to a journal's files: what it costs, what goes on, and what is told.
 import { describe, expect, test } from 'vitest';
+import type { Allocated } from '../../simulator/disk/holes.js';
+import { GivingUp } from '../../simulator/replica-site/journal/files/unreadable.js';
+import { laterGroupFollows } from '../../simulator/replica-site/journal/segments/later-group.js';
 import type { Files } from '../../simulator/replica-site/journal/terms/files.js';
 import { rebuildVolumeJournal } from '../../simulator/replica-site/journal/rebuild.js';
 import type { JournalOptions, NewRecord, VolumeJournal } from '../../simulator/replica-site/journal/terms/types.js';
 import { DiskDead, MemoryDisk } from '../property/journal-memory-disk.js';
+import { FaultyFiles } from '../support/faulty-files.js';
 import { BLOCK_BYTES, DIRECTORY, SIZE_BYTES, killedVolume, open, write } from './journal-fixture.js';
 
 const COUNT = 12;
@@ -15,6 +19,19 @@ const SMALL = { segmentBytes: 20_000 };
 const path = (name: string): string => `${DIRECTORY}/${name}`;
 const DO_FILE = path('do-0000000001.seg');
 const UNDO_FILE = path('undo-0000000001.seg');
+
+/** A disk that tells which blocks of a file were never written. */
+class HoleyDisk extends MemoryDisk {
+  partNow(file: string, at: number, length: number): Allocated {
+    const within = Math.min(length, BLOCK_BYTES);
+    return {
+      length: within,
+      isHole: !this.contents(file)
+        .subarray(at, at + within)
+        .some((byte) => byte !== 0),
+    };
+  }
+}
 
 function flip(disk: MemoryDisk, file: string, at: number): void {
   const bytes = disk.contents(file);
@@ -505,6 +522,29 @@ describe('a rebuild', () => {
     await expectExact(journal, range(0, COUNT));
     await expectGoesOn(journal);
     await journal.close();
+  });
+
+  test('tells holes from data afterwards, so that a comparison reads only what is stored', async () => {
+    const disk = new HoleyDisk();
+    const before = await open(disk);
+    before.append([write(1, 0, 7), write(2, 5, 8)]);
+    await before.whenApplied(2);
+    await before.close();
+    const journal = await rebuild(disk);
+    const image = await journal.openReplica();
+    expect(await image.partFrom(2 * BLOCK_BYTES, BLOCK_BYTES)).toEqual({ length: BLOCK_BYTES, isHole: true });
+    expect(await image.partFrom(5 * BLOCK_BYTES, BLOCK_BYTES)).toMatchObject({ isHole: false });
+    image.close();
+    await journal.close();
+  });
+
+  test('takes a tail that the disk refuses to read for damage, not for one that was never finished', async () => {
+    const disk = await killedVolume(COUNT, SMALL);
+    const files = new FaultyFiles(disk);
+    files.fault = { calls: ['read'], path: /undo-/, code: 'EIO' };
+    const bytes = disk.size(UNDO_FILE) ?? 0;
+    expect(() => laterGroupFollows(files, UNDO_FILE, HEADER_BYTES, bytes)).toThrow('EIO');
+    expect(laterGroupFollows(new GivingUp().of(files), UNDO_FILE, HEADER_BYTES, bytes)).toBe(true);
   });
 
   test('begins one lineage only, whatever it finds', async () => {

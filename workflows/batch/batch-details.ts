@@ -1,11 +1,10 @@
 // The markdown that the Temporal UI shows for a batch.
 import type { BatchProgress } from '../../contracts/batch.js';
 import { namesOf } from '../shared/step-summaries.js';
+import { inCell } from '../shared/table-cell.js';
 
 /** Failures listed. A hundred long ones would exceed the server's 20 KB. */
 const FAILURES_MAX = 40;
-/** Longest message shown, characters. */
-const MESSAGE_LENGTH_MAX = 200;
 const MINUTE_MS = 60_000;
 
 export function batchDetailsOf(progress: BatchProgress, nowMs: number): string {
@@ -49,8 +48,4 @@ function timeOf(atMs: number): string {
 
 function lastingOf(ms: number): string {
   return ms < MINUTE_MS ? `${Math.round(ms / 1_000)} s` : `${Math.round(ms / MINUTE_MS)} min`;
-}
-
-function inCell(text: string): string {
-  return text.slice(0, MESSAGE_LENGTH_MAX).replaceAll(/\s+/g, ' ').replaceAll('|', '\\|');
 }

@@ -1,11 +1,10 @@
 // The markdown that the Temporal UI shows for a running move.
 import type { MoveProgress, StepReport } from '../../contracts/move.js';
 import { namesOf } from '../shared/step-summaries.js';
+import { inCell } from '../shared/table-cell.js';
 
 /** Steps listed, the newest. A move with many attempts would exceed the server's 20 KB. */
 const STEPS_MAX = 40;
-/** Longest error shown beside a step, characters. The step's own event has the full text. */
-const ERROR_LENGTH_MAX = 200;
 
 export function detailsOf({ volumes, from, to, stage, attempt, verdict, waitsFor, steps }: MoveProgress): string {
   const lines = [
@@ -23,8 +22,4 @@ function rowOf({ step, attempt, startedAtMs, endedAtMs, error }: StepReport): st
   const outcome =
     error === undefined ? 'done' : [error.code, error.message].filter((part) => part !== undefined).join(': ');
   return `| ${step} | ${attempt} | ${endedAtMs - startedAtMs} ms | ${inCell(outcome)} |`;
-}
-
-function inCell(text: string): string {
-  return text.slice(0, ERROR_LENGTH_MAX).replaceAll(/\s+/g, ' ').replaceAll('|', '\\|');
 }

@@ -14,10 +14,10 @@ const BY_BATCH = 'byBatch';
 export const MOVE_REPORT_TABLES = [MOVES, BY_END, BY_BATCH] as const;
 
 /**
- * Most bytes of one answer, which has at least one report: reports of moves of many volumes are
- * large.
+ * Most characters of JSON in one answer, which has at least one report: reports of moves of many
+ * volumes are large.
  */
-const PAGE_BYTES_MAX = 4 * 1024 * 1024;
+const PAGE_LENGTH_MAX = 4 * 1024 * 1024;
 /** Stands for any outcome in index keys, which begin with the outcome. */
 const ANY = 'any';
 /** The run id after the "@" of a move id. */
@@ -64,13 +64,13 @@ export class MoveReports {
     const reverse = batch === undefined;
     const table = reverse ? BY_END : BY_BATCH;
     const reports: StoredMoveReport[] = [];
-    let bytes = 0;
+    let length = 0;
     let last = '';
     for (const [key, move] of this.#store.range(table, { prefix, after, reverse })) {
       const text = this.#store.get(MOVES, move);
       if (text === undefined) throw new MoverError('CORRUPT', `The report of move "${move}" is listed but not there.`);
-      bytes += text.length;
-      if (reports.length === limit || (bytes > PAGE_BYTES_MAX && reports.length > 0))
+      length += text.length;
+      if (reports.length === limit || (length > PAGE_LENGTH_MAX && reports.length > 0))
         return { reports, next: last.slice(prefix.length) };
       reports.push(readStored(storedMoveReportSchema, text, `report of move "${move}"`));
       last = key;

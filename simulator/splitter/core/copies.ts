@@ -55,7 +55,7 @@ const OWN_PART = 1 / 4;
  */
 export class MemoryBudget {
   readonly maxBytes: number;
-  /** How many parts there are at least, and whether there are any. */
+  /** Least number of own parts; undefined: no volume has a part of its own. */
   readonly #partsMin: number | undefined;
   readonly #queues = new Set<Pick<CopyQueue, 'memoryBytes'>>();
   #ownBytes = 0;
@@ -91,7 +91,7 @@ export class MemoryBudget {
     if (size > (this.#partsMin ?? Infinity)) this.#divide();
   }
 
-  /** What a volume holds beyond its new part counts as shared, though it be more than there is. */
+  /** What a volume holds beyond its new part counts as shared, even beyond the shared rest. */
   #divide(): void {
     if (this.#partsMin === undefined) return;
     const parts = Math.max(this.#partsMin, this.#queues.size);

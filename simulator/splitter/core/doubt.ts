@@ -26,7 +26,7 @@ export function doubtOf(split: VolumeSplit, meeting: Meeting, isKnown: (life: Li
   if (joinedAt !== undefined)
     return joinedAt.id === lineage && joinedAt.base === base
       ? undefined
-      : 'the writes at the replica from before this session are not those that it had: its folder was put back';
+      : 'the replica site has other writes from before this session than it had: its folder was put back';
   if (base === 0) return undefined;
   if (former !== undefined && !isKnown(former))
     return 'the replica has writes of another life of this splitter: its folder is older, or the volume ran elsewhere';

@@ -54,8 +54,8 @@ export class Holds {
 
   /**
    * Whether a hold is on the volume.
-   * @param upTo only of the first so many holds that were raised: a write that was numbered before
-   * a later hold's cut is in that cut, and need not wait for it.
+   * @param upTo counts only the first so many holds that were raised: a write that was numbered
+   * before a later hold's cut is in that cut, and need not wait for it.
    */
   isHeld(volume: VolumeId, upTo = this.#raised): boolean {
     for (const { volumes, order } of this.#active.values()) if (order <= upTo && volumes.has(volume)) return true;

@@ -199,7 +199,10 @@ export class SourceDecisions {
 }
 
 function refused({ id }: ProtectedVolume, why: string): MoverError {
-  return new MoverError('SOURCE_DECISION_REFUSED', `For volume "${id}" ${why}. Nothing was changed.`);
+  return new MoverError(
+    'SOURCE_DECISION_REFUSED',
+    `The decision about the source of volume "${id}" is refused: ${why}. Nothing was changed.`,
+  );
 }
 
 /** Makes a disk that is one hole. Its presence says that an empty disk was accepted. */

@@ -79,7 +79,7 @@ async function openAt(
   await image.disconnect();
   throw new MoverError(
     'POINT_UNAVAILABLE',
-    `Point ${point} of volume "${volume}" has ${image.sizeBytes} bytes, not ${sizeBytes}.`,
+    `Point ${point} of volume "${volume}" has ${image.sizeBytes} bytes, and the volume only ${sizeBytes}.`,
   );
 }
 

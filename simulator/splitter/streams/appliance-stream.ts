@@ -271,7 +271,7 @@ export class ApplianceStream {
    * Notes that the volume has no credit, and shows it after STALL_SHOWN_AFTER_MS, whatever the
    * reason.
    */
-  #noteStall(member: Member): void {
+  #beginStall(member: Member): void {
     if (member.stall !== undefined) return;
     const stall: Stall = {
       sinceMs: nowMs(),
@@ -344,7 +344,7 @@ export class ApplianceStream {
       const copy = split.peek();
       if (copy === undefined) return false;
       if (!credit.isOpen) {
-        this.#noteStall(member);
+        this.#beginStall(member);
         return false;
       }
       let frame: RecordFrame;

@@ -60,8 +60,9 @@ export class Streams {
     if (url !== undefined) this.#streams.get(url)?.stream.wake(volume);
   }
 
-  /** Attaches the volume anew: its claim has changed. */
+  /** Attaches the volume anew, if it is attached: its claim has changed. */
   reattach(volume: ProtectedVolume): void {
+    if (volume.split.session === NO_SESSION) return;
     const url = this.#followed.get(volume)?.url;
     const stream = url === undefined ? undefined : this.#streams.get(url)?.stream;
     stream?.remove(volume);

@@ -156,9 +156,9 @@ export const journal: Room = {
     {
       id: 'journal/half-needed-segment-retired',
       file: UNDO_LOG,
-      find: '  retire(position: number): number {\n    const keep = this.#log.segments.findIndex((segment) => segment.lastPosition > position);',
+      find: '  #takeOut(position: number): readonly Segment[] {\n    const keep = this.#log.segments.findIndex((segment) => segment.lastPosition > position);',
       replace:
-        '  retire(position: number): number {\n    const keep = this.#log.segments.findIndex((segment) => segment.firstPosition > position);',
+        '  #takeOut(position: number): readonly Segment[] {\n    const keep = this.#log.segments.findIndex((segment) => segment.firstPosition > position);',
       breaks: 'A segment of UNDO goes though its last records are needed.',
       kind: 'wrong value',
     },

@@ -245,8 +245,8 @@ export class BatchCore {
   }
 
   /**
-   * When the last move is expected to end. Unknown while the batch waits for something: only it
-   * knows for how long. Unknown also beyond the end of its window.
+   * When the last move is expected to end. Unknown while the batch waits for something, since
+   * nobody knows for how long, and beyond the end of its window.
    */
   #expectedEndMs(nowMs: number, stage: BatchStage, perMinute: number): number | undefined {
     const { waiting, running } = this.counts();

@@ -38,7 +38,7 @@ export function endingOf(batch: BatchCore): Ending {
     return (
       nothingToDo(counts) ?? { outcome: 'complete', summary: `Every move of the batch has ended: ${tally(counts)}.` }
     );
-  const summary = `${stop.text} ${capitalized(tally(counts))}.`;
+  const summary = `${stop.text} ${tally(counts)}.`;
   switch (stop.why) {
     case 'failures':
     case 'canary':
@@ -71,8 +71,4 @@ function tally({ planned, moved, failed, cancelled, waiting, skipped, alreadyThe
     ...(refused > 0 ? [`${refused} refused`] : []),
   ];
   return parts.join(', ');
-}
-
-function capitalized(text: string): string {
-  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }

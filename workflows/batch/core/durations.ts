@@ -3,8 +3,11 @@
 
 /** Ratio between neighbouring buckets: an estimate is at most 25 % too long. */
 const BUCKET_GROWTH = 1.25;
-/** Upper end of the histogram: a day. No move is expected to last longer. */
-const DURATION_MS_MAX = 24 * 3_600_000;
+/**
+ * The histogram ends with the first bound that is at least so long: 27 h. A longer move counts as
+ * that long.
+ */
+const LAST_BOUND_MS_MIN = 24 * 3_600_000;
 /** Percentile of past durations that estimates the next move. */
 const EXPECTED_PERCENT = 95;
 /** Ended moves below which the configured expectation counts too. */
@@ -15,7 +18,7 @@ const BUCKET_BOUNDS_MS: readonly number[] = bucketBounds();
 
 function bucketBounds(): number[] {
   const bounds = [1];
-  for (let bound = 1; bound < DURATION_MS_MAX; bound = Math.ceil(bound * BUCKET_GROWTH))
+  for (let bound = 1; bound < LAST_BOUND_MS_MIN; bound = Math.ceil(bound * BUCKET_GROWTH))
     bounds.push(Math.ceil(bound * BUCKET_GROWTH));
   return bounds;
 }
@@ -57,7 +60,7 @@ export class Durations {
       left -= this.#counts.get(bucket) ?? 0;
       if (left <= 0) return boundMs;
     }
-    return DURATION_MS_MAX;
+    return undefined;
   }
 
   toJSON(): [number, number][] {

@@ -25,7 +25,7 @@ type Carried = Omit<
 /** The moves that can start now, or what to wait for. */
 type NextStarts =
   | Extract<Decision, { kind: 'read' | 'start' }>
-  /** Nothing can start before the time; Infinity: before a move ends. */
+  /** Nothing can start before the time; Infinity: nothing before a running move ends. */
   | { readonly kind: 'none'; readonly untilMs: number };
 
 export class Moves {

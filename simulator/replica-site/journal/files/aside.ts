@@ -1,5 +1,5 @@
 // Moves files that a journal can't use to a folder beside it. Nothing is deleted.
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Files } from '../terms/files.js';
 
 const ASIDE_PREFIX = 'damaged-';
@@ -71,6 +71,5 @@ export class Aside {
     if (!this.#sync) return;
     await this.#files.syncDirectory(folder);
     await this.#files.syncDirectory(this.#directory);
-    await this.#files.syncDirectory(dirname(folder));
   }
 }

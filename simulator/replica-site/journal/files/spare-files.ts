@@ -22,6 +22,7 @@ export function spareFiles(files: Files, reserve: Pick<RoomReserve, 'give'>): Fi
     size: (path) => files.size(path),
     read: (path, into, at) => files.read(path, into, at),
     readLater: async (path, into, at) => files.readLater(path, into, at),
+    partNow: (path, at, length) => files.partNow?.(path, at, length) ?? { length, isHole: false },
     write: (path, parts, at) => {
       const bytes = parts.reduce((sum, part) => sum + part.length, 0);
       drawing(bytes, () => files.write(path, parts, at));

@@ -64,6 +64,13 @@ export class GivingUp {
           throw this.#judged(error);
         }
       },
+      partNow: (path, at, length) => {
+        try {
+          return files.partNow?.(path, at, length) ?? { length, isHole: false };
+        } catch (error) {
+          throw this.#judged(error);
+        }
+      },
       write: (path, parts, at) => files.write(path, parts, at),
       truncate: (path, length) => files.truncate(path, length),
       rename: (from, to) => files.rename(from, to),

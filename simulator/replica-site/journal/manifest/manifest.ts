@@ -73,7 +73,7 @@ export class Manifest {
   format: Stored['format'] = MANIFEST_FORMAT;
   /** The oldest openable position. */
   trimPosition = 0;
-  /** The positions after it that stay openable. */
+  /** The positions that stay openable; the oldest of them is `trimPosition`. */
   retained: Retained = { positions: [], everyFrom: 0 };
   floor: Floor = { position: 0, timeMs: 0 };
   /**

@@ -16,6 +16,9 @@ export interface ExtentSource {
   readonly recordLength: number;
 }
 
+/** Stands for the source of extents whose bounds alone are used. */
+export const NO_SOURCE: ExtentSource = { file: 0, fileOffset: 0, recordOffset: 0, recordLength: 0 };
+
 export class ExtentLeaf {
   count = 0;
   readonly #starts = new Float64Array(LEAF_EXTENTS_MAX);

@@ -496,7 +496,7 @@ class Recovery {
    * What was read back may be in the page cache only, and is about to be called durable, or be
    * relied on when redo overwrites the replica image. After a failed sync, in this life or an
    * earlier one, the system reads it back, syncs it with success and has never written it. So what
-   * no sync is known to have reached is written again: the last group of each row, since a later
+   * no sync is known to have reached is written again: the last group of each log, since a later
    * group is proof of the sync before it. (Redo writes the replica image again, `run` the
    * manifest.)
    * @throws JournalError FAILED: the page cache let go of what never reached the disk since it was

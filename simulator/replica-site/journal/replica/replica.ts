@@ -249,7 +249,7 @@ export class Replica {
 
   /**
    * Which parts of the range surely read as zeroes: holes of the image whose blocks all have the
-   * checksum of zeroes. From the range's begin on, no more than `countMax` parts.
+   * checksum of zeroes. From the range's start on, no more than `countMax` parts.
    */
   async parts(offset: number, length: number, countMax: number): Promise<readonly Allocated[]> {
     const parts: Allocated[] = [];

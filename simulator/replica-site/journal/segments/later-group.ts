@@ -31,11 +31,12 @@ export function hasLostSector(files: Files, path: string, at: number, fileBytes:
 
 /**
  * Whether the file holds a record of a group that began after byte `at`. A group is written only
- * once the one before it is synced, so the bytes at `at` were synced, and reported.
+ * once the one before it is synced, so the bytes at `at` were synced, and reported. True too if the
+ * rest is given up: it may hold such a record, and counts as damage.
  */
 export function laterGroupFollows(files: Files, path: string, at: number, fileBytes: number): boolean {
   const rest = Buffer.alloc(fileBytes - at);
-  files.read(path, rest, at);
+  if (unlessGivenUp(() => files.read(path, rest, at)) === undefined) return true;
   for (let start = 1; start + RECORD_HEADER_BYTES <= rest.length; start += 1) {
     const header = decodeRecordHeader(rest, start);
     if (header !== undefined && start > header.groupDistance) return true;

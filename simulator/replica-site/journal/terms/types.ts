@@ -151,7 +151,7 @@ export interface Image {
    */
   readInto(offset: number, into: Buffer): Promise<void>;
   /**
-   * Which parts of the range surely read as zeroes: from its begin on, about `countMax` of them.
+   * Which parts of the range surely read as zeroes: from its start on, about `countMax` of them.
    * @throws JournalError CLOSED
    */
   parts(offset: number, length: number, countMax: number): Promise<readonly Allocated[]>;
@@ -237,7 +237,10 @@ export interface VolumeJournal {
    * too.
    */
   sessionBase(session: number): number | undefined;
-  /** Session and number of a position; undefined for 0 and for positions not appended yet. */
+  /**
+   * Session and number of a position; undefined for 0, for lost positions, and for those not
+   * appended yet.
+   */
   locate(position: number): Applied | undefined;
   /**
    * Gives each record the next position and returns the last one. Records appended in one turn of

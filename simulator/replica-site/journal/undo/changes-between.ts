@@ -2,14 +2,13 @@
 // them. Consolidation keeps at least one record for each byte that changed between positions that
 // can be opened, so none is missed.
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { NO_SOURCE } from '../ranges/extent-leaf.js';
 import { ExtentMap } from '../ranges/extent-map.js';
 import type { Changes } from '../terms/types.js';
 import type { UndoLog } from './undo-log.js';
 
 /** Records taken in one turn of the event loop: a few milliseconds. */
 const RECORDS_PER_TURN = 8192;
-/** Stands for an extent's source: only the bounds are used. */
-const NO_SOURCE = { file: 0, fileOffset: 0, recordOffset: 0, recordLength: 0 };
 
 /**
  * Reads the headers of the records after `from`, up to `to`.

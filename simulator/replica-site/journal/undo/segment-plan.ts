@@ -1,6 +1,7 @@
 // Finds the records of an UNDO segment that must be kept: those that hold the first old content of
 // any byte since a retained position.
 import { corrupt } from '../terms/errors.js';
+import { NO_SOURCE } from '../ranges/extent-leaf.js';
 import type { ExtentMap } from '../ranges/extent-map.js';
 import type { Files } from '../terms/files.js';
 import { RECORD_HEADER_BYTES, coveredBytes, payloadBytes } from '../segments/record-format.js';
@@ -90,9 +91,6 @@ function keptPart(header: RecordHeader, fileOffset: number, coverage: IntervalCo
   // Headers of many small ranges may take more bytes than the ranges save.
   return partBytes(part, header) < partBytes(whole, header) ? part : whole;
 }
-
-/** Stands for an extent's source: only the bounds are used. */
-const NO_SOURCE = { file: 0, fileOffset: 0, recordOffset: 0, recordLength: 0 };
 
 function partBytes(part: KeptPart, header: RecordHeader): number {
   if (part.kind === 'bytes') return part.to - part.from;

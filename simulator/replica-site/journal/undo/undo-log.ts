@@ -6,6 +6,7 @@ import type { Change } from '../replica/changes.js';
 import type { ByteRange, DamagePlace } from '../terms/damage.js';
 import { encodeEdgeSums } from '../segments/edge-sums.js';
 import { corrupt } from '../terms/errors.js';
+import { NO_SOURCE } from '../ranges/extent-leaf.js';
 import { ExtentMap } from '../ranges/extent-map.js';
 import { isRefusal } from '../files/file-refusal.js';
 import type { Files } from '../terms/files.js';
@@ -15,9 +16,6 @@ import { scanRecords } from '../segments/scan.js';
 import { SEGMENT_HEADER_BYTES } from '../segments/segment-format.js';
 import type { Segment, SegmentLog } from '../segments/segment-log.js';
 import { UndoIndex } from './undo-index.js';
-
-/** Stands for an extent's source: only the bounds are used. */
-const NO_SOURCE = { file: 0, fileOffset: 0, recordOffset: 0, recordLength: 0 };
 
 /** A segment as of some instant, without what is appended later. */
 export interface SegmentExtract {
@@ -155,14 +153,12 @@ export class UndoLog {
    * files. Returns their bytes.
    */
   retire(position: number): number {
-    const keep = this.#log.segments.findIndex((segment) => segment.lastPosition > position);
-    return this.#retireAll(this.#log.shift(keep === -1 ? this.#log.segments.length : keep), false);
+    return this.#retireAll(this.#takeOut(position), false);
   }
 
   /** Does the same as `retire`, but the files go aside. */
   retireAside(position: number): void {
-    const keep = this.#log.segments.findIndex((segment) => segment.lastPosition > position);
-    this.#retireAll(this.#log.shift(keep === -1 ? this.#log.segments.length : keep), true);
+    this.#retireAll(this.#takeOut(position), true);
   }
 
   /** Replaces neighbouring segments by one, and retires them. */
@@ -230,6 +226,12 @@ export class UndoLog {
       if (!isRefusal(error)) throw error;
       return false;
     }
+  }
+
+  /** Takes the segments that end at or before a position out of the log. */
+  #takeOut(position: number): readonly Segment[] {
+    const keep = this.#log.segments.findIndex((segment) => segment.lastPosition > position);
+    return this.#log.shift(keep === -1 ? this.#log.segments.length : keep);
   }
 
   #retireAll(segments: readonly Segment[], isKept: boolean): number {
