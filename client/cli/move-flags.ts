@@ -2,11 +2,11 @@
 import type { Command } from 'commander';
 import type { MoveInput } from '../../contracts/move.js';
 import type { KeepRequest } from '../../contracts/retention.js';
+import type { ReverseInput } from '../moves/move-client.js';
 import type { GlobalFlags } from './session.js';
 
-export interface MoveInputFlags extends GlobalFlags {
-  readonly to: string;
-  readonly from?: string;
+/** The flags of every command that starts a move. */
+export interface WishFlags extends GlobalFlags {
   readonly operator?: string;
   readonly reason?: string;
   readonly verify?: boolean;
@@ -14,6 +14,11 @@ export interface MoveInputFlags extends GlobalFlags {
   readonly manual?: boolean;
   readonly fenceFrom?: number;
   readonly fenceBy?: number;
+}
+
+export interface MoveInputFlags extends WishFlags {
+  readonly to: string;
+  readonly from?: string;
 }
 
 export function withMoveFlags(command: Command): Command {
@@ -25,12 +30,20 @@ export function withMoveFlags(command: Command): Command {
 
 /** The input as typed; the client checks it. */
 export function moveInputOf(volumes: readonly string[], flags: MoveInputFlags): MoveInput {
-  const { to, from, operator, reason, verify, keepLeft, manual, fenceFrom, fenceBy } = flags;
+  const { to, from } = flags;
   const [first = '', ...more] = volumes;
   return {
     ...(more.length === 0 ? { volume: first } : { volumes: [...volumes] }),
     to,
     ...(from === undefined ? {} : { from }),
+    ...wishesOf(flags),
+  };
+}
+
+/** What of an input is the same for any volumes and groups. */
+export function wishesOf(flags: WishFlags): ReverseInput {
+  const { operator, reason, verify, keepLeft, manual, fenceFrom, fenceBy } = flags;
+  return {
     ...(operator === undefined ? {} : { operator }),
     ...(reason === undefined ? {} : { reason }),
     ...(verify === undefined ? {} : { verify }),

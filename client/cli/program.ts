@@ -22,6 +22,7 @@ import { rebuildCommand } from './commands/rebuild.js';
 import { recoverCommand } from './commands/recover.js';
 import { reportCommand } from './commands/report.js';
 import { resyncCommand } from './commands/resync.js';
+import { reverseCommand } from './commands/reverse.js';
 import { scheduleCommand } from './commands/schedule.js';
 import { sourceCommand } from './commands/source.js';
 import { splitterCommand } from './commands/splitter.js';
@@ -97,6 +98,7 @@ function createProgram(context: CommandContext, usage: Usage): Command {
     resumeCommand,
     abortCommand,
     cancelCommand,
+    reverseCommand,
     recoverCommand,
     verifyCommand,
     verificationCommand,

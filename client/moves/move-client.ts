@@ -51,6 +51,11 @@ export interface StartMoveOptions extends StartOptions {
   readonly again?: boolean | undefined;
 }
 
+/** What a move back may be asked for: the rest follows from the move that it reverses. */
+export type ReverseInput = Pick<MoveInput, 'operator' | 'reason' | 'verify' | 'cutover' | 'options'>;
+
+export type ReverseOptions = Pick<StartMoveOptions, 'planFirst' | 'again'>;
+
 export interface ListMovesOptions extends ListOptions<MoveState> {
   /** Moves that ran at some time since then, milliseconds since 1970-01-01 UTC. */
   readonly sinceMs?: number | undefined;
@@ -98,6 +103,18 @@ export interface MoveClient extends WorkflowClient<MoveInput, StartedMove, Move,
    * @throws MOVE_NOT_FOUND, MOVE_REQUEST_REFUSED
    */
   abort(id: string, request: OperatorRequest): Promise<string>;
+  /**
+   * The input of the move back: for a plan of it.
+   * @throws MOVE_NOT_FOUND, MOVE_REQUEST_REFUSED when the move has moved nothing
+   */
+  wayBack(id: string): Promise<MoveInput>;
+  /**
+   * Moves the volumes of a committed move back to the group that they came from: a move like any,
+   * planned and checked, refused when a volume is no longer where the move put it. Both histories
+   * stay. Given again it answers with the move back that was made before.
+   * @throws MOVE_NOT_FOUND, MOVE_REQUEST_REFUSED when the move has moved nothing; those of `start`
+   */
+  reverse(id: string, wishes?: ReverseInput, options?: ReverseOptions): Promise<StartedMove>;
   /**
    * The stored report of an ended move, whatever its outcome. The replica site keeps it after
    * Temporal's history is gone. @throws REPORT_NOT_FOUND

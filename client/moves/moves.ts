@@ -30,12 +30,15 @@ import { isRunning, onlyLook, ProgressReader } from '../temporal/workflow-run.js
 import { endedAs, type FoundRun, literal, type NamedRun, WorkflowRuns } from '../temporal/workflow-runs.js';
 import type { FollowOptions } from '../workflow-client.js';
 import { defaultWorkflowId } from './move-id.js';
+import { wayBackId, wayBackOf } from './way-back.js';
 import type {
   ListedMove,
   ListMovesOptions,
   Move,
   MoveClient,
   MoveState,
+  ReverseInput,
+  ReverseOptions,
   StartedMove,
   StartMoveOptions,
 } from './move-client.js';
@@ -136,8 +139,29 @@ export class Moves implements MoveClient {
     return await this.#ask(id, 'abort', request);
   }
 
+  async wayBack(id: string): Promise<MoveInput> {
+    return wayBackOf(await this.#withReport(id));
+  }
+
+  async reverse(id: string, wishes: ReverseInput = {}, options: ReverseOptions = {}): Promise<StartedMove> {
+    const move = await this.#withReport(id);
+    const input = { ...wishes, ...wayBackOf(move) };
+    const workflowId = wayBackId(move.moveId);
+    // Who asks again, perhaps for another reason, asks for the same move back.
+    const earlier = options.again === true ? undefined : await this.#newestUnder(workflowId);
+    return earlier ?? (await this.start(input, { ...options, again: true, workflowId }));
+  }
+
   async report(id: string): Promise<StoredMoveReport> {
     return await getReport(this.#ports, id);
+  }
+
+  /** A move that was done, but whose verification failed, has its report at the replica site. */
+  async #withReport(id: string): Promise<Move> {
+    const move = await this.get(id);
+    if (move.state !== 'failed' || move.report !== undefined) return move;
+    const report = (await storedOf(this.#ports, move.moveId))?.report;
+    return report === undefined ? move : { ...move, report };
   }
 
   /** The last moves that succeeded. A plan needs no Temporal, so without one there are none. */
@@ -173,6 +197,17 @@ export class Moves implements MoveClient {
       throw new MoverError('ATTEMPT_MISMATCH', `Another move has run under the workflow id "${workflowId}".`);
     const { moveId, runId, url } = moveOf(stored);
     return { moveId, workflowId, runId, url, isEarlier: true };
+  }
+
+  /** The newest move under a workflow id, whatever it moves; undefined when there is none. */
+  async #newestUnder(workflowId: string): Promise<StartedMove | undefined> {
+    try {
+      const { moveId, runId, url } = await this.get(workflowId);
+      return { moveId, workflowId, runId, url, isEarlier: true };
+    } catch (error) {
+      if (error instanceof MoverError && error.code === 'MOVE_NOT_FOUND') return undefined;
+      throw error;
+    }
   }
 
   async #refuseImpossible(input: ParsedMoveInput): Promise<void> {
@@ -229,9 +264,8 @@ function valueOf(payload: Parameters<typeof defaultPayloadConverter.fromPayload>
 function endedText(move: Move | undefined, id: string, update: MoveRequestName): string {
   if (move?.report === undefined)
     return `Move "${id}" has ended and cannot be changed. To see how: volume-mover status ${id}`;
-  const { from, to, volumes } = move.report;
-  const back = `volume-mover move ${volumes.map(({ volume }) => volume).join(' ')} --to ${from.group}`;
-  return `The move is committed: group "${to.group}" owns the volumes, so it is too late to ${update} it. To move them back: ${back}`;
+  const { to } = move.report;
+  return `The move is committed: group "${to.group}" owns the volumes, so it is too late to ${update} it. To move them back: volume-mover reverse ${id}`;
 }
 
 const CLAUSES: Readonly<Record<MoveState, string>> = {

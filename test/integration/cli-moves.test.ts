@@ -21,6 +21,7 @@ import { FORGETTING_TEST_MS, forgetWorkflow } from '../support/forget-workflow.j
 import { PATIENCE_MS, until, untilTrue } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
+const VM_2 = volumeIdSchema.parse('vm-2-disk-0');
 let fixture: EstateFixture;
 let client: MoverClient;
 let guest: Guest;
@@ -394,6 +395,33 @@ test('a workflow id given again answers with the move made under it, until a new
   expect((await cli('volumes')).stdout).toMatch(/^vm-2-disk-0 .* cg-silver /m);
 });
 
+test('a move is reversed once, sends nothing again, and not when its volume was moved on', async () => {
+  const groupOf = async (): Promise<string | undefined> =>
+    (await client.volumes.list({ namePattern: VM_2 })).at(0)?.group;
+  const resent = async (): Promise<number> => (await client.volumes.splitterView(VM_2)).resentBytes;
+  const { answer: there } = await json(movedSchema, 'move', VM_2, '--to', 'cg-gold');
+  const before = await resent();
+
+  expect((await cli('reverse', there.moveId, '--dry-run')).exitCode).toBe(EXIT.ok);
+  expect(await groupOf()).toBe('cg-gold');
+  const { answer: back } = await json(movedSchema, 'reverse', there.moveId, '--reason', 'a drill');
+  expect([await groupOf(), await resent()]).toEqual(['cg-silver', before]);
+  const again = await cli('reverse', there.moveId);
+  expect(again.stderr).toContain('This move was started before');
+  expect(again.stderr).toContain(`Move ${back.moveId}`);
+
+  // Somebody has moved it since the move back, which leaves nothing to reverse.
+  expect((await cli('move', VM_2, '--to', 'cg-gold')).exitCode).toBe(EXIT.ok);
+  const late = await cli('reverse', back.moveId);
+  expect(late).toMatchObject({ exitCode: EXIT.refused, stdout: '' });
+  expect(late.stderr).toContain('is in group "cg-gold" already');
+  const dry = await cli('reverse', back.moveId, '--dry-run');
+  expect(dry).toMatchObject({ exitCode: EXIT.refused });
+  expect((await cli('reverse', 'no-such-move')).exitCode).toBe(EXIT.notFound);
+  expect((await cli('reverse', there.moveId, '--again', '--reason', 'once more')).exitCode).toBe(EXIT.ok);
+  expect(await groupOf()).toBe('cg-silver');
+});
+
 test('a move stands by for an approval, is paused and resumed, and says all the while what it waits for', async () => {
   const { answer } = await json(startedSchema, 'move', 'vm-2-disk-0', '--to', 'cg-gold', '--manual', '--no-wait');
   const { moveId: id } = answer;
@@ -413,7 +441,7 @@ test('a move stands by for an approval, is paused and resumed, and says all the 
   for await (const { state } of client.moves.follow(id)) if (state !== 'running') expect(state).toBe('moved');
   const late = await cli('abort', id, '--reason', 'too late');
   expect(late.exitCode).toBe(EXIT.refused);
-  expect(late.stderr).toContain('To move them back: volume-mover move vm-2-disk-0 --to cg-silver');
+  expect(late.stderr).toContain(`To move them back: volume-mover reverse ${id}`);
 });
 
 async function* chunksOf(path: string): AsyncGenerator<Chunk> {

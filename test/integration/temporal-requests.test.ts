@@ -186,7 +186,7 @@ describe('after the commit', () => {
     hold.release();
     expect(code).toBe('MOVE_REQUEST_REFUSED');
     expect(text).toBe(
-      `The move is committed: group "g2" owns the volumes, so it is too late to ${name} it. To move them back: volume-mover move s0v0 --to g1`,
+      `The move is committed: group "g2" owns the volumes, so it is too late to ${name} it. To move them back: volume-mover reverse ${handle.workflowId}@${handle.firstExecutionRunId}`,
     );
     expect(await handle.result()).toMatchObject({ completedForward: true });
     await expectOwner('g2', 2);

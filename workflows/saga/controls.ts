@@ -68,9 +68,9 @@ export class MoveControls {
 
   /** The refusal after the commit. It names the way back. */
   committedText(name: MoveRequestName): string {
-    const { volumes, from, to } = this.#recorder.progress();
+    const { move, to } = this.#recorder.progress();
     const done = `The move is committed: group "${to}" owns the volumes, so it is too late to ${name} it.`;
-    return `${done} To move them back: volume-mover move ${volumes.join(' ')} --to ${from ?? '<old group>'}`;
+    return `${done} To move them back: volume-mover reverse ${move}`;
   }
 
   approve(): void {

@@ -34,7 +34,7 @@ function describe({ moveId, workflowId, state }: Move): string {
     case 'running':
       return `Asked move ${moveId} to cancel. To see how it ends: volume-mover watch ${workflowId}`;
     case 'moved':
-      return `Move ${moveId} was committed already and is done. To go back, start a new move to the old group.`;
+      return `Move ${moveId} was committed already and is done. To move the volumes back: volume-mover reverse ${workflowId}`;
     case 'cancelled':
       return `Move ${moveId} is cancelled; everything is as before.`;
     case 'failed':

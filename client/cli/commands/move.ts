@@ -1,7 +1,8 @@
 // volume-mover move: plans, starts and follows a move.
 import { Command, Option } from 'commander';
 import { MoverError } from '../../../contracts/errors.js';
-import type { Move } from '../../moves/move-client.js';
+import type { Move, StartedMove } from '../../moves/move-client.js';
+import type { MoverClient } from '../../sdk.js';
 import { EXIT, type ExitCode } from '../exit-code.js';
 import { followMove, unlessInterrupted } from '../follow.js';
 import { moveJson } from '../move-json.js';
@@ -12,7 +13,7 @@ import { nextOfMove } from '../next-commands.js';
 import type { Output } from '../output.js';
 import { parseMoment } from '../moment.js';
 import { parseKeep } from '../parse-keep.js';
-import { type CommandContext, runCommand } from '../session.js';
+import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 import { announceStarted, answerStarted } from '../started.js';
 
 const EARLIER =
@@ -25,8 +26,31 @@ interface MoveFlags extends MoveInputFlags {
 }
 
 export function moveCommand(context: CommandContext): Command {
-  return withMoveFlags(new Command('move'))
-    .description('move volumes to another group and wait for the end; Ctrl-C stops the waiting, and the move goes on')
+  return withStartFlags(
+    withMoveFlags(new Command('move')).description(
+      'move volumes to another group and wait for the end; Ctrl-C stops the waiting, and the move goes on',
+    ),
+    context,
+  )
+    .option(
+      '--workflow-id <id>',
+      'your own id, e.g. a ticket; given again, it answers with the move made under it before',
+    )
+    .option('--again', 'with --workflow-id: make a new move even if one was made under the id before')
+    .action(async (volumes: string[], flags: MoveFlags) =>
+      startAndFollow(context, flags, async (client) =>
+        client.moves.start(moveInputOf(volumes, flags), {
+          planFirst: true,
+          workflowId: flags.workflowId,
+          again: flags.again,
+        }),
+      ),
+    );
+}
+
+/** The flags of every command that starts a move. */
+export function withStartFlags(command: Command, context: CommandContext): Command {
+  return command
     .addOption(operatorOption(context, 'the report'))
     .option('--reason <text>', 'why; kept in the report')
     .option(
@@ -53,31 +77,28 @@ export function moveCommand(context: CommandContext): Command {
         parseMoment,
       ),
     )
-    .option(
-      '--workflow-id <id>',
-      'your own id, e.g. a ticket; given again, it answers with the move made under it before',
-    )
-    .option('--again', 'with --workflow-id: make a new move even if one was made under the id before')
-    .option('--no-wait', 'return as soon as the move has started')
-    .action(async (volumes: string[], flags: MoveFlags) =>
-      runCommand(context, flags, async ({ client, output, signal }) => {
-        const started = await client.moves.start(moveInputOf(volumes, flags), {
-          planFirst: true,
-          workflowId: flags.workflowId,
-          again: flags.again,
-        });
-        if (started.isEarlier === true) output.progress(EARLIER);
-        if (!flags.wait) {
-          answerStarted(output, started.moveId, started, nextOfMove(started.workflowId));
-          return EXIT.ok;
-        }
-        announceStarted(output, `Move ${started.moveId}`, started);
-        const move = await unlessInterrupted(started, output, signal, async () =>
-          followMove(client, started, output, signal),
-        );
-        return move === undefined ? EXIT.interrupted : answerWith(move, output);
-      }),
+    .option('--no-wait', 'return as soon as the move has started');
+}
+
+/** Starts a move, and follows it to its end unless it is not to be waited for. */
+export async function startAndFollow(
+  context: CommandContext,
+  flags: GlobalFlags & { readonly wait: boolean },
+  start: (client: MoverClient) => Promise<StartedMove>,
+): Promise<void> {
+  await runCommand(context, flags, async ({ client, output, signal }) => {
+    const started = await start(client);
+    if (started.isEarlier === true) output.progress(EARLIER);
+    if (!flags.wait) {
+      answerStarted(output, started.moveId, started, nextOfMove(started.workflowId));
+      return EXIT.ok;
+    }
+    announceStarted(output, `Move ${started.moveId}`, started);
+    const move = await unlessInterrupted(started, output, signal, async () =>
+      followMove(client, started, output, signal),
     );
+    return move === undefined ? EXIT.interrupted : answerWith(move, output);
+  });
 }
 
 function answerWith(move: Move, output: Output): ExitCode {

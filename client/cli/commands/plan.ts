@@ -2,11 +2,12 @@
 // nothing.
 import { Command } from 'commander';
 import type { MovePlan, PlanCheck, PlanOutlook } from '../../../contracts/move.js';
-import { EXIT } from '../exit-code.js';
+import { EXIT, type ExitCode } from '../exit-code.js';
 import { bytes, counted, duration, time } from '../../text/format.js';
 import { printable, wrapped } from '../../text/printable.js';
 import { table } from '../../text/table.js';
 import { moveInputOf, type MoveInputFlags, withMoveFlags } from '../move-flags.js';
+import type { Output } from '../output.js';
 import { type CommandContext, runCommand } from '../session.js';
 
 const TITLES = ['VOLUME', 'SIZE', 'SPLITTER', 'EPOCH', 'UNCONFIRMED', 'UNDISTRIBUTED'];
@@ -22,12 +23,15 @@ export function planCommand(context: CommandContext): Command {
       'check a move: each check with its finding, time, bytes and steps (exit code 3 if one refuses it); changes nothing',
     )
     .action(async (volumes: string[], flags: MoveInputFlags) =>
-      runCommand(context, flags, async ({ client, output }) => {
-        const plan = await client.moves.plan(moveInputOf(volumes, flags));
-        output.answer({ plan }, (columns) => describe(plan, columns));
-        return plan.ok ? EXIT.ok : EXIT.refused;
-      }),
+      runCommand(context, flags, async ({ client, output }) =>
+        answerPlan(await client.moves.plan(moveInputOf(volumes, flags)), output),
+      ),
     );
+}
+
+export function answerPlan(plan: MovePlan, output: Output): ExitCode {
+  output.answer({ plan }, (columns) => describe(plan, columns));
+  return plan.ok ? EXIT.ok : EXIT.refused;
 }
 
 function describe(plan: MovePlan, columns: number | undefined): string {
