@@ -192,7 +192,7 @@ export class VolumeLife {
 /** @throws MoverError CHANGE_REFUSED if there are reasons */
 function refuse(what: string, reasons: readonly Reason[]): void {
   if (reasons.length === 0) return;
-  throw new MoverError('CHANGE_REFUSED', `${what}: ${reasons.map(({ message }) => message).join('; ')}.`, {
-    reasons,
-  });
+  // Some reasons are sentences of their own.
+  const listed = reasons.map(({ message }) => message.replace(/\.$/, '')).join('; ');
+  throw new MoverError('CHANGE_REFUSED', `${what}: ${listed}.`, { reasons });
 }

@@ -163,6 +163,24 @@ describe('before the commit', () => {
     await expectOwner('g1', 1);
   });
 
+  test('a pause that still waits when the move is aborted is refused: nothing is held that could be resumed', async () => {
+    moves = await Moves.start();
+    const hold = moves.live.faults.hold('fence', 'before');
+    const handle = await moves.move(MOVE);
+    await hold.reached;
+    const update = await handle.startUpdate<{ message: string }, [object]>('pause', {
+      args: [REQUEST],
+      waitForStage: 'ACCEPTED',
+    });
+    const aborted = ask(handle, 'abort');
+    const paused = refusalOf(update.result().then(({ message }) => message));
+    hold.release();
+    expect((await paused).text).toMatch(/^The move (ends|has ended)/);
+    await aborted;
+    await expect(handle.result()).rejects.toMatchObject({ cause: { type: 'MOVE_ABORTED' } });
+    await expectOwner('g1', 1);
+  });
+
   test('a paused move can be cancelled', async () => {
     moves = await Moves.start();
     const hold = moves.live.faults.hold('fence', 'before');

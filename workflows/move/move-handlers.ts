@@ -39,6 +39,9 @@ export function handleMoveRequests(recorder: MoveRecorder, controls: MoveControl
     const wasApproved = controls.isApproved;
     controls.pause(request);
     await obeyed('pause', () => recorder.progress().stage === 'paused' || controls.isAborted);
+    // Somebody aborted the move meanwhile, or it failed: it is not held, and can't be resumed.
+    const ended = recorder.progress().stage === 'paused' ? undefined : controls.refusalOf('pause');
+    if (ended !== undefined) throw refusal(ended, 'MOVE_REQUEST_REFUSED');
     const again = wasApproved ? ' The approval counts no more.' : '';
     return `Paused: no fence is up and no attempt is open.${again} To go on: resume.`;
   });
