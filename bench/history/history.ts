@@ -26,7 +26,7 @@ const RESENT_GOAL = 0.05;
 const FLAT_GOAL = 1.5;
 /** Least speed of verification beside the peer's. */
 const VERIFY_GOALS = { dense: 0.5, sparse: 1 } as const;
-/** Longest time to verify, or to recover, 16 TiB with little in them, seconds. */
+/** Longest time to verify, to recover, or to resync 16 TiB with little in them, seconds. */
 const THIN_SECONDS = 10;
 /** Longest time to load a lost bitmap of 16 TiB, seconds. */
 const LOST_BITMAP_SECONDS = 2;
@@ -129,6 +129,11 @@ function thinGoals(runs: readonly ThinRun[], lostBitmap: readonly number[]): Goa
     atMost(
       `recovery to a file of ${what}`,
       seconds(({ recoverMs }) => recoverMs),
+      THIN_SECONDS,
+    ),
+    atMost(
+      `resync of ${what}`,
+      seconds(({ resyncMs }) => resyncMs),
       THIN_SECONDS,
     ),
     atMost('loading a lost bitmap of 16 TiB, s', medianOf([...lostBitmap]), LOST_BITMAP_SECONDS),

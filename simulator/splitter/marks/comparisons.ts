@@ -13,8 +13,8 @@ import type { ProtectedVolume } from '../volume/protected-volume.js';
 
 /** Digests per call: those of 16 MiB of the volume. */
 const DIGESTS_PER_CALL = 256;
-/** Regions per call, 1 GiB: a hole takes a few milliseconds to be counted off the marks. */
-const REGIONS_PER_CALL = 16 * 1024;
+/** Regions per call, 64 GiB: a hole on both ends is counted off the marks by pages. */
+const REGIONS_PER_CALL = 1024 * 1024;
 /**
  * How long the replica site may take to apply what was sent before the comparison began, in
  * milliseconds. After that it is asked again.
