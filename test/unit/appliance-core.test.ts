@@ -44,6 +44,20 @@ test('one splitter holds nothing, several do; members nobody has attached are un
   expect(groupCut(answers, [V3], () => true, 1).leftOut).toHaveLength(1);
 });
 
+test('a cut is as doubtful as the first splitter that doubts its clock says; without answers it is of now', () => {
+  const answer = { cuts: [], leftOut: [], life: LIFE, atMs: 7 };
+  const doubts = [1, 2].map((jumps) => ({ process: `splitter s${jumps}`, jumpMs: 9, sinceMs: 3, jumps }));
+  const doubtful = doubts.map((doubt) => ({ ...answer, doubt }));
+  expect(groupCut([answer, ...doubtful], [], () => true, 1)).toEqual({
+    cuts: [],
+    leftOut: [],
+    atMs: 7,
+    doubt: doubts[0],
+  });
+  expect(groupCut([answer], [], () => true, 1)).not.toHaveProperty('doubt');
+  expect(groupCut([], [], () => true, 5).atMs).toBe(5);
+});
+
 describe('the schedule', () => {
   test('names a group once until its round is done, and does not make up for what it missed', () => {
     const schedule = new PointSchedule([{ group: G1, everyMs: 100 }], 0);

@@ -10,6 +10,7 @@ import { volumeRows } from '../../simulator/splitter/volume-rows.js';
 import { ESTATE, G1, SiteUnderTest, V1 } from './site-core-fixture.js';
 
 const PORT = { port: 7000 };
+const V1_IN_G1 = [{ id: 'v1', sizeMiB: 1, group: 'g1' }];
 const BASE = {
   replicaSite: { control: PORT },
   appliances: [
@@ -17,7 +18,7 @@ const BASE = {
     { id: 'a2', control: PORT, nbd: PORT },
   ],
   splitters: [
-    { id: 's1', control: PORT, nbd: PORT, volumes: [{ id: 'v1', sizeMiB: 1, group: 'g1' }] },
+    { id: 's1', control: PORT, nbd: PORT, volumes: V1_IN_G1 },
     { id: 's2', control: PORT, nbd: PORT, volumes: [] },
   ],
   groups: [
@@ -126,4 +127,101 @@ test('a splitter serves its stored volume that the file names nowhere, but not o
   });
   expect(volumeRows(elsewhere, s1, stored)).toMatchObject({ rows: [], drift: [expect.stringContaining('"s2"')] });
   expect(volumeRows(elsewhere, s2, new Map()).rows).toHaveLength(1);
+});
+
+/** The estate, with other volumes of splitter s1. */
+function estateOf(volumes: readonly object[], changes: object = {}): Estate {
+  return estateWith({ splitters: [{ ...BASE.splitters[0], volumes }], ...changes });
+}
+
+test.each<[what: string, file: Estate, before: Estate, sentence: string]>([
+  [
+    'a volume whose name is a volume’s in capitals',
+    estateOf([{ id: 'V1', sizeMiB: 1, group: 'g1' }]),
+    estateWith({}),
+    'Volume "V1" of the estate file was not added: its name belongs to volume "v1". It is not protected. Give it another name or group in the file.',
+  ],
+  [
+    'a volume whose name is a group’s in capitals',
+    estateOf([...V1_IN_G1, { id: 'late', sizeMiB: 1, group: 'g1' }]),
+    estateWith({ groups: [...BASE.groups, { id: 'LATE', appliance: 'a1' }] }),
+    'Volume "late" of the estate file was not added: its name belongs to group "LATE". It is not protected. Give it another name or group in the file.',
+  ],
+  [
+    'a group whose name is a volume’s in capitals',
+    estateOf([], { groups: [...BASE.groups, { id: 'V1', appliance: 'a1' }] }),
+    estateWith({}),
+    'Group "V1" of the estate file was not added: its name belongs to volume "v1". Give it another name in the file.',
+  ],
+  [
+    'a larger size',
+    estateOf([{ id: 'v1', sizeMiB: 2, group: 'g1' }]),
+    estateWith({}),
+    'Volume "v1" has 1 MiB, and 2 MiB in the estate file. It stays protected with the size it has. Correct sizeMiB in the file, or make it as large: volume-mover volume grow v1 --size 2MiB',
+  ],
+  [
+    'a smaller size',
+    estateOf([{ id: 'v1', sizeMiB: 2, group: 'g1' }]),
+    estateOf([{ id: 'v1', sizeMiB: 3, group: 'g1' }]),
+    'Volume "v1" has 3 MiB, and 2 MiB in the estate file. It stays protected with the size it has. No volume can be made smaller. Correct sizeMiB in the file.',
+  ],
+])('%s is told with what to do, in these words', (_what, file, before, sentence) => {
+  const state = siteOf(before);
+  followEstate(state, file, 0);
+  expect(sentences(state, file)).toContain(sentence);
+});
+
+test('a retired volume that the file still has is told as not protected; one that the file left out is not told', () => {
+  const state = siteOf(estateWith({}));
+  state.volumes.put(V1, { ...state.volume(V1), retired: { atMs: 1 } });
+  expect(sentences(state, estateWith({}))).toEqual([
+    'Volume "v1" is in the estate file, but was retired: it is not protected. Remove it from the file.',
+  ]);
+  expect(sentences(state, estateOf([]))).toEqual([]);
+});
+
+test('a group that owns no volumes is told nothing of, wherever the file has it', () => {
+  const state = siteOf(estateWith({}));
+  const file = estateWith({ groups: [BASE.groups[0]], appliances: [BASE.appliances[0]] });
+  expect(sentences(state, file)).toEqual([]);
+});
+
+test('each difference is told until a person ends it at run time', () => {
+  const state = siteOf(estateWith({}));
+  const holds = (file: Estate): boolean[] => estateDrift(state, file).map((drift) => drift.holds(state));
+  const without = estateOf([], { groups: [BASE.groups[1]] });
+  expect(holds(without)).toEqual([true, true]);
+
+  const drifts = estateDrift(state, without);
+  const row = state.volume(V1);
+  // The volume is retired: nothing is protected against the file any more.
+  state.volumes.put(V1, { ...row, retired: { atMs: 1 } });
+  expect(drifts.map((drift) => drift.holds(state))).toEqual([false, false]);
+
+  const [retired] = estateDrift(state, estateWith({}));
+  expect(retired?.holds(state)).toBe(true);
+  // It is forgotten: its name is free, and nobody has to be told.
+  state.volumes.delete(V1);
+  expect(retired?.holds(state)).toBe(false);
+
+  state.volumes.put(V1, row);
+  const [size] = estateDrift(state, estateOf([{ id: 'v1', sizeMiB: 2, group: 'g1' }]));
+  expect(size?.holds(state)).toBe(true);
+  state.volumes.delete(V1);
+  expect(size?.holds(state)).toBe(false);
+});
+
+test('what was not added is told until it is there', () => {
+  const state = siteOf(estateWith({}));
+  const file = estateOf([...V1_IN_G1, { id: 'late', sizeMiB: 1, group: 'late-group' }], {
+    groups: [...BASE.groups, { id: 'late-group', appliance: 'a1' }],
+  });
+  const drifts = estateDrift(state, file);
+  expect(drifts.map((drift) => [drift.sentence.split(' of the')[0], drift.holds(state)])).toEqual([
+    ['Group "late-group"', true],
+    ['Volume "late"', true],
+  ]);
+  expect(drifts[1]?.sentence).toContain('was not added: there is no group "late-group". It is not protected.');
+  followEstate(state, file, 0);
+  expect(drifts.map((drift) => drift.holds(state))).toEqual([false, false]);
 });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { PointId } from '../../contracts/ids.js';
 import { retentionPolicySchema, type KeepRequest, type RetentionPolicy } from '../../contracts/retention.js';
-import { makeSpace } from '../../simulator/replica-site/core/journal-space.js';
+import { accountFor, makeSpace } from '../../simulator/replica-site/core/journal-space.js';
 import { applyPolicy, beyondPolicy } from '../../simulator/replica-site/core/policy.js';
 import { addPoint, markPoint, pointsOf } from '../../simulator/replica-site/core/points.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
@@ -173,6 +173,84 @@ describe('a full journal', () => {
     expect(site.state.group(G1).journal.alert?.message).toContain('1 of its oldest recovery points were dropped');
     expect(makeSpace(site.state, G1, costing(site, 90), NOON_MS + 1, NOBODY)).toBe(0);
     expect(site.state.group(G1).journal.alert?.message).toContain("points that can't be dropped");
+  });
+});
+
+describe('the alert of a full journal', () => {
+  const MIB = 1024 * 1024;
+  const full = { ...policy, journalBytesMax: 3 * MIB };
+  const costing = (site: SiteUnderTest, bytes: number): Map<PointId, number> =>
+    new Map(pointsOf(site.state, { group: G1 }).map((point) => [point.id, bytes]));
+  const messageOf = (site: SiteUnderTest): string | undefined => site.state.group(G1).journal.alert?.message;
+
+  test('says what was dropped, from when on history is left, and what to change', () => {
+    const site = siteWith(
+      [1_000, 2_000, 3_000].map((atMs) => ({ atMs })),
+      full,
+    );
+    expect(makeSpace(site.state, G1, costing(site, 1.5 * MIB), NOON_MS, NOBODY)).toBe(1);
+    expect(messageOf(site)).toBe(
+      'The journal of group "g1" reached its limit of 3.0 MiB: 1 of its oldest recovery points were dropped, and its history now begins at 1970-01-01T00:00:02.000Z. Raise retention.journalBytesMax or shorten the policy.',
+    );
+  });
+
+  test('says how much is needed where nothing can be dropped, why, and what to change', () => {
+    const site = siteWith([{ atMs: 1, bookmark: 'audit', keep: 'forever' }, { atMs: 2 }], full);
+    expect(makeSpace(site.state, G1, costing(site, 1.75 * MIB), NOON_MS, NOBODY)).toBe(0);
+    expect(messageOf(site)).toBe(
+      'The journal of group "g1" needs 3.5 MiB, over its limit of 3.0 MiB, for points that can\'t be dropped: promised bookmarks, the newest point, and points in use. Keep bookmarks for less long, or raise retention.journalBytesMax.',
+    );
+  });
+
+  test('is not there at the very limit, and drops no more points than bring the journal to it', () => {
+    const site = siteWith(
+      [1, 2, 3, 4].map((atMs) => ({ atMs })),
+      full,
+    );
+    expect(makeSpace(site.state, G1, costing(site, 0.75 * MIB), NOON_MS, NOBODY)).toBe(0);
+    expect(site.state.group(G1).journal).toEqual({ bytes: 3 * MIB, pointsDropped: 0 });
+    expect(makeSpace(site.state, G1, costing(site, MIB), NOON_MS, NOBODY)).toBe(1);
+    expect(timesOf(site)).toEqual([2, 3, 4]);
+  });
+
+  test('ends at four fifths of the limit, once it was there for an hour after the journal was last full', () => {
+    const site = siteWith(
+      [1, 2, 3].map((atMs) => ({ atMs })),
+      full,
+    );
+    makeSpace(site.state, G1, costing(site, 1.5 * MIB), NOON_MS, NOBODY);
+    const isThereAt = (bytes: number, afterMs: number): boolean => {
+      makeSpace(site.state, G1, costing(site, bytes / 2), NOON_MS + afterMs, NOBODY);
+      return messageOf(site) !== undefined;
+    };
+    expect(isThereAt(2.4 * MIB, HOUR_MS)).toBe(true);
+    expect(isThereAt(2.5 * MIB, HOUR_MS + 1)).toBe(true);
+    expect(isThereAt(2.4 * MIB, HOUR_MS + 1)).toBe(false);
+  });
+
+  test('keeps when it began, and tells when the journal was last full', () => {
+    const site = siteWith(
+      [1, 2, 3, 4].map((atMs) => ({ atMs })),
+      full,
+    );
+    makeSpace(site.state, G1, costing(site, MIB), NOON_MS, NOBODY);
+    makeSpace(site.state, G1, costing(site, 1.5 * MIB), NOON_MS + 5, NOBODY);
+    expect(site.state.group(G1).journal).toMatchObject({
+      pointsDropped: 2,
+      alert: { sinceMs: NOON_MS, lastMs: NOON_MS + 5 },
+    });
+  });
+
+  test('a round that finds nothing new stores nothing', () => {
+    const site = siteWith([{ atMs: 1 }, { atMs: 2 }], full);
+    makeSpace(site.state, G1, costing(site, MIB), NOON_MS, NOBODY);
+    site.state.settle();
+    makeSpace(site.state, G1, costing(site, MIB), NOON_MS + 1, NOBODY);
+    accountFor(site.state, G1, costing(site, MIB));
+    expect(site.state.changes()).toEqual([]);
+    accountFor(site.state, G1, costing(site, 2 * MIB));
+    expect(site.state.group(G1).journal).toEqual({ bytes: 4 * MIB, pointsDropped: 0 });
+    expect(timesOf(site), 'accounting drops nothing').toEqual([1, 2]);
   });
 });
 

@@ -155,3 +155,51 @@ test('many settled regions are cleared in several turns, and none is forgotten',
   expect([cleared, marks.marked]).toEqual([marks.regions, 0]);
   expect(turns).toBeGreaterThan(4);
 });
+
+test('a write over whole pages makes no counters of single regions, and counting it off leaves none', () => {
+  const counts = new RegionCounts();
+  const before = process.memoryUsage().arrayBuffers;
+  counts.add(0, 10_000 * PAGE_REGIONS);
+  counts.add(PAGE_REGIONS, 3 * PAGE_REGIONS);
+  // A counter for each region would be 16 KiB a page: 160 MB.
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * 1024 * 1024);
+  const free: (readonly [number, number])[] = [];
+  counts.remove(0, 10_000 * PAGE_REGIONS, (from, to) => free.push([from, to]));
+  expect(free.slice(0, 2)).toEqual([
+    [0, PAGE_REGIONS],
+    [3 * PAGE_REGIONS, 4 * PAGE_REGIONS],
+  ]);
+  expect([counts.has(PAGE_REGIONS - 1), counts.has(PAGE_REGIONS), counts.has(3 * PAGE_REGIONS)]).toEqual([
+    false,
+    true,
+    false,
+  ]);
+});
+
+test('a write in the middle of a page leaves the regions around it free', () => {
+  const counts = new RegionCounts();
+  const [from, to] = [PAGE_REGIONS / 4, (3 * PAGE_REGIONS) / 4];
+  counts.add(from, to);
+  expect([from - 1, from, to - 1, to].map((region) => counts.has(region))).toEqual([false, true, true, false]);
+  expect([...counts.freeRuns(0, PAGE_REGIONS)]).toEqual([
+    [0, from],
+    [to, PAGE_REGIONS],
+  ]);
+});
+
+test('the page of a write that is counted off once too often takes the next write as the first', () => {
+  const counts = new RegionCounts();
+  const settle = (): void => undefined;
+  for (const [from, to] of [
+    [0, PAGE_REGIONS],
+    [PAGE_REGIONS + 1, PAGE_REGIONS + 3],
+  ] as const) {
+    counts.add(from, to);
+    counts.remove(from, to, settle);
+    counts.remove(from, to, settle);
+    counts.add(from, to);
+    expect(counts.has(from)).toBe(true);
+    counts.remove(from, to, settle);
+    expect(counts.has(from)).toBe(false);
+  }
+});

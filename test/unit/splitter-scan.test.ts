@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { volumeIdSchema } from '../../contracts/ids.js';
 import { type DigestRun, VERIFY_REGION_BYTES } from '../../contracts/verify.js';
+import { DIGEST_BYTES, digestText } from '../../simulator/digest/region-digest.js';
 import type { Allocated } from '../../simulator/disk/holes.js';
 import { KEPT_BEHIND_REGIONS, ScanDigests } from '../../simulator/splitter/core/scan-digests.js';
 import { VolumeScan } from '../../simulator/splitter/volume/volume-scan.js';
@@ -176,4 +177,18 @@ test('a write that takes too long is not waited for: the others go on, and there
   const late = gate.enter();
   await expect(rest).rejects.toMatchObject({ code: 'SCAN_BUSY' });
   await expect(late).resolves.toBeUndefined();
+});
+
+test('digests of neighbours are kept apart, the first one of a region stays, and each reads back as it was taken', () => {
+  const digests = new ScanDigests(130);
+  const bytesOf = (region: number): Buffer => Buffer.alloc(DIGEST_BYTES, region + 1);
+  for (const region of [0, 1, 63, 64, 129]) digests.put(region, bytesOf(region));
+  digests.putUnreadable(2);
+  digests.put(3, undefined);
+  // Later ones would be of what the guest wrote meanwhile.
+  for (const region of [0, 2, 3]) digests.put(region, bytesOf(99));
+  digests.putUnreadable(0);
+  for (const region of [0, 1, 63, 64, 129]) expect(digests.get(region)).toBe(bytesOf(region).toString('base64url'));
+  expect([digests.get(2), digests.get(3), digests.get(4)]).toEqual([null, digestText(undefined), undefined]);
+  expect([3, 4, 129, 130].map((region) => digests.needs(region))).toEqual([false, true, false, false]);
 });

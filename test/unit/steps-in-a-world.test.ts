@@ -73,6 +73,28 @@ test('given a group whose last room is promised to a move, when another one is p
   expect(await planWith(1)).toMatchObject({ ok: false, reasons: [{ code: 'GROUP_FULL' }] });
 });
 
+test('given an appliance that pauses, or does not serve, the group of a move, when it is planned, then the plan says so', async () => {
+  const input = moveInputSchema.parse({ volume: world.volumes[1], to: G2 });
+  const planWith = async (said: object): Promise<unknown> => {
+    const { appliances, splitters } = world.ports();
+    const saying = [...appliances].map(([id, port]): [ApplianceId, AppliancePort] => [
+      id,
+      { ...port, calls: { ...port.calls, describe: async () => ({ ...(await port.calls.describe({})), ...said }) } },
+    ]);
+    return await answerOf(planMove({ appliances: new Map(saying), splitters }, input));
+  };
+  expect(await planWith({ pausedGroups: [G2] })).toMatchObject({
+    ok: false,
+    reasons: [{ code: 'GROUP_PAUSED', subject: G2, message: 'replication of group "g2" is paused' }],
+  });
+  const { appliance } = world.site.state.group(G1);
+  expect(await planWith({ servedGroups: [G2] })).toMatchObject({
+    ok: false,
+    reasons: [{ code: 'NOT_OWNER', subject: G1, message: `appliance "${appliance}" does not serve group "g1" now` }],
+  });
+  expect(await planWith({ servedGroups: [G1, G2] })).toMatchObject({ ok: true, reasons: [] });
+});
+
 type Groups = OutputOf<(typeof applianceApi)['siteGroups']>;
 
 /** The same groups, each with room for one volume, promised or not. */
