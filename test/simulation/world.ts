@@ -631,7 +631,7 @@ export class World {
           this.reaches(`a splitter asked: ${state}`);
           return undefined;
         })
-        .catch(() => undefined);
+        .catch((error: unknown) => this.#letGo(host, core, verdict, error));
     }
   }
 
@@ -659,7 +659,18 @@ export class World {
           this.reaches(`a splitter asked about a notice: ${state}`);
           return undefined;
         })
-        .catch(() => undefined);
+        .catch((error: unknown) => this.#letGo(host, core, pending, error));
+    }
+  }
+
+  /** The answer to a splitter's question was an error: the site may have forgotten the attempt. */
+  #letGo(host: SplitterHost, core: SplitterHost['core'], pending: PendingVerdict, error: unknown): void {
+    if (!(error instanceof MoverError) || error.code !== 'STALE_ATTEMPT' || host.core !== core) return;
+    try {
+      host.call((now) => now.learnPending(pending, 'FORGOTTEN', this.time.wallMsOf(host.id)));
+      this.reaches('a splitter asked: FORGOTTEN');
+    } catch (refused) {
+      if (!(refused instanceof MoverError)) throw refused;
     }
   }
 
@@ -1216,6 +1227,7 @@ export class World {
           bufferedBytes: 0,
           undistributedBytes: site.undistributedBytes(parse('lag', input).volume),
         })),
+      ticketFloor: () => look('ticketFloor', () => ({ floor: site.state.nextTicket })),
       open: (input) =>
         record(
           'open',

@@ -61,8 +61,8 @@ export const attempts: Room = {
     {
       id: 'attempts/ticket-is-the-try',
       file: ATTEMPTS,
-      find: "ticket: state.take('tickets'),",
-      replace: 'ticket: input.attempt.n,',
+      find: "const ticket = state.take('tickets');",
+      replace: 'const ticket = input.attempt.n;',
       breaks: 'Tickets of different moves are equal: a splitter takes the second move for the first one.',
       kind: 'wrong value',
     },
