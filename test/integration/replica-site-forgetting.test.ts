@@ -1,5 +1,5 @@
-// Attempts that a replica site has forgotten: its late calls over HTTP, after a restart, and with an
-// older folder put back.
+// Attempts that a replica site has forgotten: their late calls over HTTP, after a restart, and with
+// an older folder put back.
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';

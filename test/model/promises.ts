@@ -28,7 +28,7 @@ export function judgeSite(scenario: Scenario, before: SiteView | undefined, afte
   judgePoints(scenario, after);
 }
 
-/** Promises 3 and 6: a ticket and a verdict are given once, and not again once they are forgotten. */
+/** Promises 3 and 6: a ticket and a verdict are given once, also when they are forgotten. */
 function judgeVerdicts(before: SiteView, after: SiteView): void {
   for (const name of before.forgotten)
     promise(after.forgotten.has(name), () => `${name} was forgotten, and is there again`);

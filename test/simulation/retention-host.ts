@@ -19,7 +19,7 @@ const SETTLED_AFTER_MS = { quick: 400, slow: 8_000 };
 /** Longest pause of a round between two slices, in ms: moves and crashes come in between. */
 const PAUSE_MS_MAX = 6;
 const OPENED_MS_MAX = 1_500;
-/** By the clock of ages, which is faster: about as long as a mover and its zombies are away. */
+/** How long verdicts are kept, by the clock of ages, which is faster than others here. */
 const VERDICT_KEPT_MS = 2 * 3_600_000;
 const log = pino({ level: 'silent' });
 

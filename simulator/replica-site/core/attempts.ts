@@ -483,6 +483,8 @@ export function recommitAttempt(state: SiteState, attempt: AttemptRef, reason: s
     adoptAttempt(state, attempt, now);
     return;
   }
+  // The volumes left: points since the fence do not have them, though the attempt's rest is void.
+  settleProvisional(state, attempt, 'COMMITTED');
   resolveAttempt(state, attempt, reason, now.wallMs);
   state.putAttempt({ attempt, state: 'COMMITTED', seals: [], decidedAtMs: now.wallMs, reason });
 }

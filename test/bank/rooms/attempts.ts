@@ -182,8 +182,8 @@ export const attempts: Room = {
     {
       id: 'attempts/provisional-not-struck',
       file: ATTEMPTS,
-      find: "settleProvisional(state, attempt, 'COMMITTED');",
-      replace: "settleProvisional(state, attempt, 'ABORTED');",
+      find: "settleProvisional(state, attempt, 'COMMITTED');\n  const decided",
+      replace: "settleProvisional(state, attempt, 'ABORTED');\n  const decided",
       breaks: 'Points of the old group keep a volume that had left it: they name writes of the new group.',
       kind: 'wrong value',
     },
