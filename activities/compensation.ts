@@ -10,12 +10,18 @@ const REASON_LENGTH_MAX = 1_000;
 
 /**
  * The verdict. An attempt that is open or unknown becomes ABORTED.
- * @throws MoverError UNREACHABLE when no appliance answers
+ * @param floor the next ticket when the attempt was planned
+ * @throws MoverError UNREACHABLE when no appliance answers; STALE_ATTEMPT when the replica site has
+ * forgotten the verdict: every splitter has learned it
  */
-export async function resolve(ports: Ports, attempt: AttemptRef, reason: string): Promise<AttemptRecord> {
-  return await anyAppliance(ports, (appliance) =>
-    appliance.calls.resolve({ attempt, reason: reason.slice(0, REASON_LENGTH_MAX) }),
-  );
+export async function resolve(
+  ports: Ports,
+  attempt: AttemptRef,
+  reason: string,
+  floor?: number,
+): Promise<AttemptRecord> {
+  const asked = { attempt, reason: reason.slice(0, REASON_LENGTH_MAX), ...(floor === undefined ? {} : { floor }) };
+  return await anyAppliance(ports, (appliance) => appliance.calls.resolve(asked));
 }
 
 /**

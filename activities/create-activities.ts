@@ -19,6 +19,7 @@ import { reconfigure } from './reconfigure.js';
 import { snapshot } from './snapshot.js';
 import { standBy } from './stand-by.js';
 import { storeReport } from './store-report.js';
+import { ticketFloor } from './ticket-floor.js';
 import { runStep, runVerify } from './step-run.js';
 import { verify, type VerifyWork } from './verify.js';
 
@@ -29,8 +30,8 @@ import { verify, type VerifyWork } from './verify.js';
 export function createActivities(ports: Ports, batches: BatchSettings = { runEventsMax: BATCH_RUN_EVENTS_MAX }) {
   return {
     ...createBatchActivities(ports, batches),
-    notify: async (input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext> =>
-      runStep(ports, async (run, within) => notify(within, input, attempt, run)),
+    notify: async (input: ParsedMoveInput, attempt: AttemptRef, floor?: number): Promise<AttemptContext> =>
+      runStep(ports, async (run, within) => notify(within, input, attempt, run, floor)),
     standBy: async (context: AttemptContext, until: StandByUntil): Promise<void> =>
       runStep(ports, async (run, within) => standBy(within, context, until, run)),
     flush: async (context: AttemptContext): Promise<Flushed> =>
@@ -41,10 +42,18 @@ export function createActivities(ports: Ports, batches: BatchSettings = { runEve
       runStep(ports, async (_run, within) => bookmark(within, context)),
     reconfigure: async (context: AttemptContext, flushed: Flushed): Promise<Reconfigured> =>
       runStep(ports, async (run, within) => reconfigure(within, context, flushed, run)),
-    resolveAttempt: async (attempt: AttemptRef, reason: string): Promise<AttemptRecord> =>
-      runStep(ports, async (_run, within) => resolve(within, attempt, reason)),
+    resolveAttempt: async (attempt: AttemptRef, reason: string, floor?: number): Promise<AttemptRecord> =>
+      runStep(ports, async (_run, within) => resolve(within, attempt, reason, floor)),
     learnVerdict: async (record: AttemptRecord, verdict: Verdict): Promise<void> =>
       runStep(ports, async (_run, within) => learn(within, record, verdict)),
+    /** May run as a local activity, so it sends no heartbeats. */
+    ticketFloor: async (): Promise<number | undefined> => {
+      try {
+        return await ticketFloor(portsUntil(Context.current().cancellationSignal, ports));
+      } catch (error) {
+        throw toFailure(error);
+      }
+    },
     /** May run as a local activity, so it sends no heartbeats. */
     storeReport: async (report: StoredMoveReport): Promise<void> => {
       try {

@@ -10,7 +10,10 @@ import { planMove, refuseUnlessOk } from './plan.js';
 import { applianceOf, type Ports } from '../control/ports.js';
 
 /**
- * Notifies. @throws MoverError MOVE_REFUSED with every reason against the move; ATTEMPT_ABORTED;
+ * Notifies.
+ * @param floor the next ticket when the attempt was planned, from the workflow's history. A step
+ * must not read it anew: a repeated call could then open a forgotten attempt again.
+ * @throws MoverError MOVE_REFUSED with every reason against the move; ATTEMPT_ABORTED;
  * WINDOW_CLOSED; VOLUME_BUSY and others that pass by themselves; those of the appliance's `open`
  * and the splitter's `notify`.
  */
@@ -19,6 +22,7 @@ export async function notify(
   input: ParsedMoveInput,
   attempt: AttemptRef,
   clock: FenceClock,
+  floor?: number,
 ): Promise<AttemptContext> {
   if (isTooLateToFence(input.options, clock)) return await committed(ports, input, attempt);
   const plan = await planMove(ports, input, attempt.move);
@@ -28,7 +32,7 @@ export async function notify(
     refuseUnlessOk(plan);
   }
   try {
-    return await notifySplitters(ports, await open(ports, plan, input, attempt));
+    return await notifySplitters(ports, await open(ports, plan, input, attempt, floor));
   } catch (error) {
     // The volumes have since moved away and back to where this move found them, at later epochs.
     const earlier = isMismatch(error) ? await resume(ports, input, attempt) : undefined;
@@ -68,6 +72,7 @@ async function open(
   { from, to, volumes }: MovePlan,
   { options }: ParsedMoveInput,
   attempt: AttemptRef,
+  floor: number | undefined,
 ): Promise<AttemptContext> {
   if (from === undefined || to === undefined) {
     throw new MoverError('INTERNAL', 'A plan without reasons against it names both groups.');
@@ -79,6 +84,7 @@ async function open(
     to: to.group,
     leaseMs: options.leaseMs,
     deadlineAfterMs: options.attemptDeadlineMs,
+    ...(floor === undefined ? {} : { floor }),
   });
   refuseAborted(record);
   const { contents } = record;

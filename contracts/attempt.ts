@@ -60,6 +60,16 @@ export const cutSchema = writeMarkSchema.extend({ volume: volumeIdSchema });
 export type Cut = z.infer<typeof cutSchema>;
 
 /**
+ * A cut of an ordinary point: whose fence it lies behind, and up to which ticket attempts are over
+ * at the splitter.
+ */
+export const memberCutSchema = cutSchema.extend({
+  fencedBy: attemptRefSchema.optional(),
+  over: ticketSchema.optional(),
+});
+export type MemberCut = z.infer<typeof memberCutSchema>;
+
+/**
  * A group, the appliance that serves it, and the control URL where splitters reach that appliance.
  */
 export const endpointSchema = z.strictObject({ group: groupIdSchema, appliance: applianceIdSchema, url: z.url() });

@@ -389,8 +389,9 @@ const REGISTRY = {
     remedies: ['waiting'],
   },
   STALE_ATTEMPT: {
-    title: 'A newer attempt has replaced this one',
-    action: 'Nothing to do: a late repetition of an old call is refused on purpose.',
+    title: 'The attempt is over, or a newer one has replaced it',
+    action:
+      'Nothing to do: a late repetition of an old call is refused on purpose. If a move ended with this, see where its volumes are with: volume-mover volumes',
     status: 409,
     retryable: false,
     exit: 'failed',

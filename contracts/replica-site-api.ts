@@ -6,6 +6,7 @@ import {
   attemptRefSchema,
   attemptVolumeSchema,
   cutSchema,
+  memberCutSchema,
   VOLUMES_PER_MOVE_MAX,
 } from './attempt.js';
 import {
@@ -163,13 +164,28 @@ export const drainProgressSchema = z.strictObject({
 });
 export type DrainProgress = z.infer<typeof drainProgressSchema>;
 
+/**
+ * The next ticket at the time when the attempt was planned: the attempt can have no lower one. The
+ * site has forgotten attempts that are long over, and tells a late call of one by its floor. Absent
+ * in calls of earlier versions, whose attempts are never forgotten.
+ */
+const floorSchema = ticketSchema;
+
 export const attemptsApi = {
+  ticketFloor: operation({
+    method: 'GET',
+    path: '/v1/attempts/floor',
+    roles: ['read'],
+    summary: 'The next ticket. An attempt that is planned now names it when it is opened or resolved.',
+    input: z.strictObject({}),
+    output: z.strictObject({ floor: floorSchema }),
+  }),
   open: operation({
     method: 'POST',
     path: '/v1/attempts/open',
     roles: ['move'],
     summary:
-      'Open an attempt on all its volumes, or repeat the stored answer. Aborts expired attempts that are in its way.',
+      'Open an attempt on all its volumes, or repeat the stored answer. Aborts expired attempts that are in its way. Refused (STALE_ATTEMPT) if the attempt may be a forgotten one.',
     input: z.strictObject({
       attempt: attemptRefSchema,
       volumes: z.array(attemptVolumeSchema).min(1).max(VOLUMES_PER_MOVE_MAX),
@@ -181,6 +197,7 @@ export const attemptsApi = {
        * zombie can't renew for ever.
        */
       deadlineAfterMs: durationMsSchema,
+      floor: floorSchema.optional(),
     }),
     output: attemptRecordSchema,
   }),
@@ -241,7 +258,8 @@ export const attemptsApi = {
     method: 'POST',
     path: '/v1/attempts/resolve',
     roles: ['move', 'replicate'],
-    summary: 'The verdict, for ever: an open or unknown attempt becomes ABORTED; a decided one is returned as it is.',
+    summary:
+      'The verdict, for ever: an open or unknown attempt becomes ABORTED; a decided one is returned as it is. Refused (STALE_ATTEMPT) if the attempt may be a forgotten one: it is over.',
     input: attemptInput.extend({
       reason: z.string().max(1_000).default('resolved'),
       /**
@@ -249,6 +267,7 @@ export const attemptsApi = {
        * the same one.
        */
       ticket: ticketSchema.optional(),
+      floor: floorSchema.optional(),
       /**
        * Leaves an attempt open while its lease runs. For callers that only check whether anybody
        * still works on it.
@@ -362,7 +381,7 @@ export const replicaSiteApi = {
       /** Wall time of the cuts. */
       atMs: timeMsSchema,
       doubt: clockDoubtSchema.optional(),
-      cuts: z.array(cutSchema.extend({ fencedBy: attemptRefSchema.optional() })).max(GROUP_MEMBERS_MAX),
+      cuts: z.array(memberCutSchema).max(GROUP_MEMBERS_MAX),
       leftOut: z.array(leftOutSchema).max(GROUP_MEMBERS_MAX),
       waitMs: durationMsSchema.max(30_000),
       bookmark: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX).optional(),

@@ -2,7 +2,7 @@
 // host.
 import { z } from 'zod';
 import {
-  attemptRefSchema,
+  memberCutSchema,
   attemptVolumeSchema,
   cutSchema,
   endpointSchema,
@@ -252,7 +252,7 @@ export const splitterApi = {
       holdMs: durationMsSchema.max(HOLD_MS_MAX).default(0),
     }),
     output: z.strictObject({
-      cuts: z.array(cutSchema.extend({ fencedBy: attemptRefSchema.optional() })).max(GROUP_MEMBERS_MAX),
+      cuts: z.array(memberCutSchema).max(GROUP_MEMBERS_MAX),
       leftOut: z.array(leftOutSchema).max(GROUP_MEMBERS_MAX),
       life: lifeIdSchema,
       /** Wall time of the cut, and why it may be wrong. */

@@ -52,8 +52,13 @@ export interface Reconfigured {
  * code says whether a retry may help.
  */
 export interface MoveSteps {
+  /**
+   * Reads the next ticket, before the attempt is planned: the attempt can have no lower one.
+   * Undefined for a history or a replica site of an earlier version.
+   */
+  ticketFloor(): Promise<number | undefined>;
   /** Checks the plan, opens the attempt, and notifies each splitter. */
-  notify(input: ParsedMoveInput, attempt: AttemptRef): Promise<AttemptContext>;
+  notify(input: ParsedMoveInput, attempt: AttemptRef, floor?: number): Promise<AttemptContext>;
   /**
    * Keeps an attempt ready for its fence: renews its lease and looks how much is in transit. Ends
    * at the earliest time for a fence, or, for an approval, when it is cancelled.
@@ -68,7 +73,7 @@ export interface MoveSteps {
    */
   reconfigure(context: AttemptContext, flushed: Flushed): Promise<Reconfigured>;
   /** Compensation: gets the final verdict; aborts the attempt if it is open. */
-  resolve(attempt: AttemptRef, reason: string): Promise<AttemptRecord>;
+  resolve(attempt: AttemptRef, reason: string, floor?: number): Promise<AttemptRecord>;
   /** Compensation: tells every splitter of the record the verdict. */
   learn(record: AttemptRecord, verdict: Verdict): Promise<void>;
 }

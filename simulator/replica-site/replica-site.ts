@@ -34,6 +34,7 @@ export interface ReplicaSiteLimits extends ImageLimits {
   readonly unappliedBytesMax?: number | undefined;
   readonly retentionEveryMs?: number | undefined;
   readonly settledAfterMs?: number | undefined;
+  readonly verdictKeptMs?: number | undefined;
 }
 
 /** Everything of a replica site but its control server. */
@@ -63,6 +64,7 @@ export async function startReplicaSite(
     reserve: storage.reserve,
     everyMs: limits.retentionEveryMs ?? RETENTION_EVERY_MS,
     settledAfterMs: limits.settledAfterMs ?? SETTLED_AFTER_MS,
+    verdictKeptMs: limits.verdictKeptMs,
     log,
   });
   const stopping = new AbortController();

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
+import { forgetAttempts, type IdleAttempt } from './core/forgetting.js';
 import { forgetBefore } from './core/history-end.js';
 import { accountFor, makeSpace } from './core/journal-space.js';
 import { mayRenew } from './core/attempts.js';
@@ -14,6 +15,19 @@ import type { SiteState } from './core/state.js';
 import type { SiteMoment } from './core/terms.js';
 import type { VolumeJournal } from './journal/terms/types.js';
 import type { Site } from './site.js';
+
+/**
+ * How long an attempt that nothing needs is kept, by the clock of ages, milliseconds: a mover whose
+ * workers were away for a day still learns how its attempt ended.
+ */
+const VERDICT_KEPT_MS = 24 * 3_600_000;
+/**
+ * Most such attempts: at about 1 KiB each they take 10 MiB of memory. Beyond that the oldest are
+ * forgotten sooner.
+ */
+const IDLE_ATTEMPTS_MAX = 10_000;
+/** Attempts looked at in one change: less than a millisecond. */
+const ATTEMPTS_PER_CHANGE = 256;
 
 /** What a round needs of a journal. */
 export type RetainedJournal = Pick<VolumeJournal, 'applied' | 'failure' | 'retain' | 'trimPosition' | 'undoBytesAfter'>;
@@ -33,12 +47,15 @@ export interface RetentionRoundsOptions {
   readonly steadyMs: () => number;
   readonly log: Pick<Logger, 'debug' | 'info' | 'warn'>;
   readonly signal: AbortSignal;
+  /** Replaces VERDICT_KEPT_MS and IDLE_ATTEMPTS_MAX in tests. */
+  readonly verdictKeptMs?: number | undefined;
+  readonly idleAttemptsMax?: number | undefined;
   /** Lets others work between two slices; default: a turn of the event loop. */
   readonly nextTurn?: () => Promise<void>;
 }
 
 /** What a change is about. */
-type ChangeOf = { readonly group: GroupId } | { readonly volume: VolumeId };
+type ChangeOf = { readonly group: GroupId } | { readonly volume: VolumeId } | { readonly what: 'attempts' };
 
 /** A volume's applied position at some time. */
 interface Applied {
@@ -103,6 +120,32 @@ export class RetentionRounds {
       else this.#makeSpace(group, costs);
       await this.#pause();
     }
+    await this.#forgetAttempts();
+  }
+
+  /** Forgets attempts that nothing needs: after a while, or at once where they are too many. */
+  async #forgetAttempts(): Promise<void> {
+    const { site, verdictKeptMs = VERDICT_KEPT_MS, idleAttemptsMax = IDLE_ATTEMPTS_MAX } = this.#options;
+    const idle = await this.#forget(site.state.decidedAttempts(), verdictKeptMs);
+    const tooMany = idle.toSorted((a, b) => a.ticket - b.ticket).slice(0, Math.max(0, idle.length - idleAttemptsMax));
+    await this.#forget(
+      tooMany.map(({ name }) => name),
+      0,
+    );
+  }
+
+  /** @returns those that nothing needs and that are kept for a while */
+  async #forget(names: readonly string[], keptMs: number): Promise<IdleAttempt[]> {
+    const idle: IdleAttempt[] = [];
+    for (let from = 0; from < names.length; from += ATTEMPTS_PER_CHANGE) {
+      const some = names.slice(from, from + ATTEMPTS_PER_CHANGE);
+      const found = this.#change({ what: 'attempts' }, (state, now) => forgetAttempts(state, some, now.ageMs, keptMs));
+      if (found !== undefined) idle.push(...found.idle);
+      if (found !== undefined && found.forgotten > 0)
+        this.#options.log.debug({ forgotten: found.forgotten }, 'attempts that are over were forgotten');
+      await this.#pause();
+    }
+    return idle;
   }
 
   /**
@@ -131,7 +174,7 @@ export class RetentionRounds {
           await this.#pause();
         }
         if (freed > 0) log.debug({ volume, freed, trimPosition: journal.trimPosition }, 'UNDO was dropped');
-        this.#forget(volume, named, journal.trimPosition);
+        this.#forgetHistory(volume, named, journal.trimPosition);
       }
       const bytes = await journal.undoBytesAfter(positions);
       for (const [i, position] of positions.entries()) {
@@ -150,7 +193,7 @@ export class RetentionRounds {
    * Forgets rows about history that is gone. A point may name a position that damage has taken from
    * the journal: what is known of its time stays, too.
    */
-  #forget(volume: VolumeId, named: NamedPositions, trimPosition: number): void {
+  #forgetHistory(volume: VolumeId, named: NamedPositions, trimPosition: number): void {
     let oldest = trimPosition;
     for (const position of named.keys()) oldest = Math.min(oldest, position);
     const forgotten = this.#change({ volume }, (state) => forgetBefore(state, volume, oldest));

@@ -22,6 +22,8 @@ export interface RetentionOptions {
   readonly inUse: () => ReadonlySet<PointId>;
   readonly everyMs: number;
   readonly settledAfterMs: number;
+  /** How long a verdict that nobody needs is kept; default: a day. */
+  readonly verdictKeptMs?: number | undefined;
   /** The reserve of room on the disk: filled again after each round. */
   readonly reserve: Pick<RoomReserve, 'take'>;
   readonly log: Logger;

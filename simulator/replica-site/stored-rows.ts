@@ -61,6 +61,7 @@ const volumeRow: z.ZodType<VolumeRow> = z.strictObject({
   openAttempt: z.exactOptional(attemptRefSchema),
   sealed: z.boolean(),
   addedTo: z.exactOptional(groupIdSchema),
+  over: z.exactOptional(countSchema),
   openHole: z.exactOptional(z.string()),
   vm: z.exactOptional(vmSchema),
   labels: z.exactOptional(labelsSchema),
@@ -74,7 +75,11 @@ const volumeRow: z.ZodType<VolumeRow> = z.strictObject({
   sizes: z.exactOptional(z.array(z.strictObject({ upTo: positionSchema, sizeBytes: bytesSchema }))),
 });
 
-const attemptRow: z.ZodType<AttemptRow> = z.strictObject({ record: attemptRecordSchema });
+const attemptRow: z.ZodType<AttemptRow> = z.strictObject({
+  record: attemptRecordSchema,
+  ticket: z.exactOptional(countSchema),
+  idleSinceMs: z.exactOptional(countSchema),
+});
 const moveRow: z.ZodType<MoveRow> = z.strictObject({ highestN: countSchema });
 const holeRow: z.ZodType<HoleRow> = z.strictObject({ hole: holeSchema });
 const ownerRow: z.ZodType<OwnerRow> = z.strictObject({ owner: ownershipSchema });

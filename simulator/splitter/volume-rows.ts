@@ -15,7 +15,14 @@ import { controlUrl, type Estate, type EstateVolume } from '../../contracts/esta
 import { type ApplianceId, type SplitterId, type VolumeId, volumeIdSchema } from '../../contracts/ids.js';
 import { sourceIdSchema } from '../../contracts/lineage.js';
 import { LEASE_MS_DEFAULT } from '../../contracts/move.js';
-import { bytesSchema, durationMsSchema, epochSchema, sessionSchema, timeMsSchema } from '../../contracts/numbers.js';
+import {
+  bytesSchema,
+  countSchema,
+  durationMsSchema,
+  epochSchema,
+  sessionSchema,
+  timeMsSchema,
+} from '../../contracts/numbers.js';
 import type { UnusableVolume } from '../../contracts/splitter-api.js';
 import type { VolumeSplitRow } from './core/volume-split.js';
 import { newSourceId } from './shared/identities.js';
@@ -58,6 +65,7 @@ const rowSchema = z.strictObject({
       backlogBytes: bytesSchema,
     })
     .exactOptional(),
+  forgotten: countSchema.exactOptional(),
   // A row from before disks had identities gets one.
   source: sourceIdSchema.prefault(newSourceId),
   replaces: z.literal(true).exactOptional(),

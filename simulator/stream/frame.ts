@@ -54,6 +54,8 @@ export interface AttachFrame extends OfVolume {
   readonly ticket: number;
   /** The newest verdict that the splitter learned. */
   readonly decided?: { readonly attempt: TicketedAttempt; readonly verdict: Verdict } | undefined;
+  /** Every attempt with a ticket up to this is over for the volume, and that is stored. */
+  readonly over?: number | undefined;
 }
 
 /** Answers attach: what is already durable at the replica site. The splitter continues after it. */

@@ -33,6 +33,7 @@ export const attachPayload = z.strictObject({
   confirmed: confirmedSchema.optional(),
   ticket: countSchema,
   decided: z.strictObject({ attempt: ticketedAttemptSchema, verdict: verdictSchema }).optional(),
+  over: countSchema.optional(),
 });
 export const attachedPayload = z.strictObject({
   lineage: lineageIdSchema,

@@ -116,6 +116,16 @@ describe('a failure that passes is tried again inside its step: still five activ
   });
 });
 
+test('a replica site that does not tell its next ticket at once is asked by an activity, before the first step', async () => {
+  moves = await Moves.start();
+  // More than the tries that are made at once, each at every appliance.
+  moves.live.faults.fail('ticketFloor', UNREACHABLE, 10);
+  const handle = await moves.move({ volume: 's0v0', to: 'g2' });
+  expect(await handle.result()).toMatchObject({ completedForward: false, abortedAttempts: [] });
+  expect(await activitiesOf(handle)).toEqual(['ticketFloor', ...MOVE_STEPS]);
+  await moves.live.checkPromises();
+});
+
 test('an error that nobody foresaw is tried again as INTERNAL', async () => {
   moves = await Moves.start();
   moves.live.faults.next('seal', 1, async () => Promise.reject(new TypeError('x is not a function')));

@@ -71,6 +71,20 @@ const CASES: readonly Case[] = [
   },
 ];
 
+/** Worlds whose site forgets attempts that are over, and whose late calls still arrive. */
+const FORGETFUL: readonly Case[] = [
+  { name: 'two splitters, two attempts, forgotten', scenario: { tries: attempts(TWO_SPLITTERS, 2), forgets: true } },
+  { name: 'two splitters, there and back, forgotten', scenario: { tries: thereAndBack(TWO_SPLITTERS), forgets: true } },
+  {
+    name: 'one volume, there and back, a crash, forgotten',
+    scenario: { volumes: ONE_VOLUME, tries: thereAndBack(ONE_VOLUME), crashes: 1, forgets: true },
+  },
+  {
+    name: 'one volume, two attempts, the site restarts, forgotten',
+    scenario: { volumes: ONE_VOLUME, tries: attempts(ONE_VOLUME, 2), restarts: 1, forgets: true },
+  },
+];
+
 const LARGE: readonly Case[] = [
   { name: 'two splitters, a write, a crash', scenario: { tries: ONE, writes: [V0], crashes: 1 } },
   { name: 'two splitters, two attempts, a write', scenario: { tries: attempts(TWO_SPLITTERS, 2), writes: [V0] } },
@@ -86,6 +100,23 @@ const takesBack: Flaw = (state, input) => {
   const record = input.do === 'resolve' ? state.attempt(input.attempt) : undefined;
   if (record?.state !== 'COMMITTED') return undefined;
   return { kind: 'record', record: state.putAttempt({ ...record, state: 'ABORTED' }) };
+};
+
+/** The site forgets an attempt before its splitters have said that it is over. */
+const forgetsUnheard: Flaw = (state, input) => {
+  if (input.do !== 'forget') return undefined;
+  for (const name of state.decidedAttempts()) {
+    const row = state.attempts.get(name);
+    if (row?.ticket !== undefined) state.forgetAttempt({ ...row, ticket: row.ticket });
+  }
+  return { kind: 'done' };
+};
+
+/** The site forgets an attempt and does not keep up to which ticket it has. */
+const keepsNoMark: Flaw = (state, input) => {
+  if (input.do !== 'forget') return undefined;
+  for (const name of state.decidedAttempts()) state.attempts.delete(name);
+  return { kind: 'done' };
 };
 
 interface Flawed extends Case {
@@ -118,6 +149,16 @@ const FLAWED: readonly Flawed[] = [
     scenario: { tries: ONE, flaws: { teachesFirst: true } },
     finds: /took a#1 for COMMITTED, and the site has it OPEN/,
   },
+  {
+    name: 'an attempt is forgotten before its splitters know',
+    scenario: { tries: attempts(TWO_SPLITTERS, 2), forgets: true, flaws: { site: forgetsUnheard } },
+    finds: /has a notice or fence of a#1, which is forgotten/,
+  },
+  {
+    name: 'nothing is kept of what was forgotten',
+    scenario: { tries: attempts(TWO_SPLITTERS, 2), forgets: true, flaws: { site: keepsNoMark } },
+    finds: /a#1 was forgotten, and is there again/,
+  },
 ];
 
 /** Prints one line of figures. */
@@ -129,7 +170,7 @@ function report(name: string, { states, transitions, depth, quiet, isWhole, part
 }
 
 describe('every state of a small world', () => {
-  it.each(IS_LONG ? [...CASES, ...LARGE] : CASES)('$name', ({ name, scenario }) => {
+  it.each(IS_LONG ? [...CASES, ...FORGETFUL, ...LARGE] : [...CASES, ...FORGETFUL])('$name', ({ name, scenario }) => {
     const explored = explore({ ...NONE, ...scenario }, { statesMax: STATES_MAX });
     report(name, explored);
     expect(explored.finding).toBeUndefined();

@@ -69,6 +69,8 @@ export interface Answer {
   readonly state?: 'OPEN' | 'COMMITTED' | 'ABORTED';
   /** Whether the record says what the attempt is about: a tombstone does not. */
   readonly hasContents?: boolean;
+  /** The site has forgotten how the attempt ended: so the mover ends, too. */
+  readonly isForgotten?: boolean;
 }
 
 /** Ways to change the saga, to show that the search notices. */
@@ -92,10 +94,18 @@ export const MOVER_START: MoverState = {
 export class Mover {
   readonly #tries: readonly Try[];
   readonly #flaws: MoverFlaws;
+  readonly #hasFloors: boolean;
 
-  constructor(tries: readonly Try[], flaws: MoverFlaws) {
+  /** @param hasFloors whether calls carry the ticket floor of their attempt */
+  constructor(tries: readonly Try[], flaws: MoverFlaws, hasFloors = false) {
     this.#tries = tries;
     this.#flaws = flaws;
+    this.#hasFloors = hasFloors;
+  }
+
+  /** The next ticket when the try was planned: each try before it has taken one. */
+  #floorOf({ at }: MoverState): { readonly floor?: number } {
+    return this.#hasFloors ? { floor: at + 1 } : {};
   }
 
   tryOf({ at }: MoverState): Try {
@@ -127,7 +137,7 @@ export class Mover {
       case 'open': {
         const { volumes } = current;
         const terms = { leaseMs: LEASE_MS, deadlineAfterMs: LEASE_MS };
-        const input = { attempt, volumes, from: from.group, to: to.group, ...terms };
+        const input = { attempt, volumes, from: from.group, to: to.group, ...terms, ...this.#floorOf(state) };
         return site({ key: `open ${name}`, do: 'open', input });
       }
       case 'notify':
@@ -150,8 +160,9 @@ export class Mover {
       }
       case 'bookmark':
       case 'adopt':
-      case 'resolve':
         return site({ key: `${phase} ${name}`, do: phase, attempt });
+      case 'resolve':
+        return site({ key: `resolve ${name}`, do: 'resolve', attempt, ...this.#floorOf(state) });
       case 'learnCommitted':
       case 'learnAborted': {
         const verdict = phase === 'learnCommitted' ? 'COMMITTED' : 'ABORTED';
@@ -183,7 +194,8 @@ export class Mover {
     return isWhole ? this.#after(told, phase, answer) : { ...told, answered };
   }
 
-  #after(told: MoverState, phase: Phase, { state: verdict, hasContents }: Answer): MoverState | undefined {
+  #after(told: MoverState, phase: Phase, answer: Answer): MoverState | undefined {
+    const { state: verdict, hasContents, isForgotten } = answer;
     const goTo = (next: Phase): MoverState => ({ ...told, phase: next, answered: [], isVoid: false });
     const isOne = this.#splitters(told).length === 1;
     switch (phase) {
@@ -202,6 +214,7 @@ export class Mover {
       case 'adopt':
         return goTo(this.#flaws.teachesFirst === true ? 'join' : 'learnCommitted');
       case 'resolve':
+        if (isForgotten === true) return { ...MOVER_START, at: told.at, phase: 'done' };
         if (verdict === 'COMMITTED') return goTo('learnCommitted');
         return hasContents === true ? goTo('learnAborted') : this.#nextTry(told, true);
       case 'learnCommitted':

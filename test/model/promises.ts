@@ -31,8 +31,10 @@ export function judgeSite(scenario: Scenario, before: SiteView | undefined, afte
   judgePoints(scenario, after);
 }
 
-/** Promises 3 and 6: a ticket and a verdict are given once. */
+/** Promises 3 and 6: a ticket and a verdict are given once, also when they are forgotten. */
 function judgeVerdicts(before: SiteView, after: SiteView): void {
+  for (const name of before.forgotten)
+    promise(after.forgotten.has(name), () => `${name} was forgotten, and is there again`);
   for (const [name, { state, contents }] of before.attempts) {
     const now = after.attempts.get(name);
     const isSame = now?.state === state || (state === 'OPEN' && now !== undefined);
@@ -78,6 +80,8 @@ function judgeLineage(scenario: Scenario, site: SiteView, volume: VolumeId, { re
   let newest = 0;
   for (const [i, { kind, token, epoch }] of records.entries()) {
     const position = i + 1;
+    // The owners before the first known one are forgotten.
+    if (position <= (site.owners.get(volume)?.[0]?.fromPosition ?? 0)) continue;
     const owner = site.owners
       .get(volume)
       ?.find(({ fromPosition, toPosition }) => fromPosition < position && (toPosition ?? Infinity) >= position);
@@ -121,6 +125,11 @@ export function judgeTogether(site: SiteView, volumes: ReadonlyMap<VolumeId, Vol
       source === durable || isMarked,
       () => `the source of ${volume} has write ${source}, the replica site ${durable}, and there is no mark`,
     );
+    // Promise 6: an attempt that the site has forgotten comes up nowhere.
+    for (const known of [row.notice, row.fence]) {
+      const name = known === undefined ? '' : attemptName(known.attempt);
+      promise(!site.forgotten.has(name), () => `${volume} has a notice or fence of ${name}, which is forgotten`);
+    }
     // Promises 3 and 7: a splitter obeys the verdict, and never one that nobody gave.
     const { decided, route } = row;
     if (decided !== undefined) {

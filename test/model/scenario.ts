@@ -29,6 +29,8 @@ export interface Scenario {
   readonly crashes: number;
   readonly restarts: number;
   readonly breaks: number;
+  /** Whether the site forgets attempts that are over, as soon as it may. */
+  readonly forgets?: boolean;
   /** Memory of a volume's queue, in bytes. */
   readonly queueBytes: number;
   readonly flaws: Flaws;

@@ -8,6 +8,8 @@ import { type LineageId, lineageIdSchema } from '../../contracts/lineage.js';
 import type { Ownership } from '../../contracts/point.js';
 import { attach, type Attachment, type Claim, hear, type Refusal } from '../../simulator/replica-site/core/attach.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
+import { forgetAttempts } from '../../simulator/replica-site/core/forgetting.js';
+import { forgetBefore } from '../../simulator/replica-site/core/history-end.js';
 import { beginOwnership } from '../../simulator/replica-site/core/owners.js';
 import { type NewPoint, positionIn } from '../../simulator/replica-site/core/points.js';
 import { admit, beginHole, endHole, mendHoles } from '../../simulator/replica-site/core/records.js';
@@ -29,9 +31,10 @@ export type SiteInput = { readonly key: string } & (
       readonly cuts: readonly Cut[];
       readonly others: readonly Cut[];
     }
-  | { readonly do: 'bookmark' | 'adopt' | 'resolve'; readonly attempt: AttemptRef }
+  | { readonly do: 'bookmark' | 'adopt'; readonly attempt: AttemptRef }
+  | { readonly do: 'resolve'; readonly attempt: AttemptRef; readonly floor?: number; readonly ticket?: number }
   | { readonly do: 'join'; readonly attempt: AttemptRef; readonly point: NewPoint }
-  | { readonly do: 'restart' }
+  | { readonly do: 'restart' | 'forget' }
 );
 
 export type SiteOutput =
@@ -57,6 +60,8 @@ export interface PointView {
 }
 
 export interface SiteView {
+  /** Names of attempts whose records the site has forgotten. `attempts` has them as they were. */
+  readonly forgotten: ReadonlySet<string>;
   readonly volumes: ReadonlyMap<VolumeId, VolumeRow>;
   readonly attempts: ReadonlyMap<string, AttemptRecord>;
   readonly lineages: ReadonlyMap<VolumeId, LineageView>;
@@ -82,6 +87,7 @@ export class SitePart implements Part<SiteInput, SiteOutput, SiteView>, Lineages
   readonly #stored = new Map<string, Map<string, unknown>>(TABLE_NAMES.map((name) => [name, new Map()]));
   readonly #lineages = new Map<VolumeId, MemoryLineage>();
   readonly #flaw: Flaw;
+  readonly #forgotten = new Map<string, AttemptRecord>();
   #lineagesMade = 0;
   #lives = 0;
   #state: SiteState;
@@ -99,7 +105,7 @@ export class SitePart implements Part<SiteInput, SiteOutput, SiteView>, Lineages
   }
 
   get whole(): unknown {
-    return [this.#state, this.#lineages, this.#stored, this.#lives];
+    return [this.#state, this.#lineages, this.#stored, this.#lives, this.#forgotten];
   }
 
   #newLineage(): LineageId {
@@ -125,6 +131,7 @@ export class SitePart implements Part<SiteInput, SiteOutput, SiteView>, Lineages
   }
 
   apply(input: SiteInput): SiteOutput {
+    const before = this.#records();
     try {
       return this.#flaw(this.#state, input) ?? this.#do(input);
     } catch (error) {
@@ -132,6 +139,8 @@ export class SitePart implements Part<SiteInput, SiteOutput, SiteView>, Lineages
       return { kind: 'refused', code: error.code };
     } finally {
       this.#commit();
+      for (const [name, record] of before)
+        if (this.#state.attempts.get(name) === undefined) this.#forgotten.set(name, record);
     }
   }
 
@@ -152,11 +161,16 @@ export class SitePart implements Part<SiteInput, SiteOutput, SiteView>, Lineages
       case 'adopt':
         return answer(attempts.adoptAttempt(state, input.attempt, NOW));
       case 'resolve':
-        return answer(attempts.resolveAttempt(state, input.attempt, 'resolved', NOW_MS));
+        return answer(attempts.answerVerdict(state, { reason: 'resolved', onlyIfExpired: false, ...input }, NOW));
       case 'join': {
         const { id } = attempts.closeGroupPoint(state, input.point, NOW);
         return answer(attempts.joinAttempt(state, input.attempt, id));
       }
+      case 'forget':
+        // Nobody needs old positions here, so spans go as soon as a move ended them.
+        for (const volume of this.#lineages.keys()) forgetBefore(state, volume, this.durable(volume).position + 1);
+        forgetAttempts(state, state.decidedAttempts(), NOW_MS, 0);
+        return DONE;
       case 'restart':
         this.#lives += 1;
         this.#state = this.#load();
@@ -237,7 +251,8 @@ export class SitePart implements Part<SiteInput, SiteOutput, SiteView>, Lineages
     const records = new Map(ids.map((volume) => [volume, [...this.#of(volume).records]]));
     return {
       volumes: new Map(ids.map((volume) => [volume, state.volume(volume)])),
-      attempts: new Map([...state.attempts.values()].map(({ record }) => [attemptName(record.attempt), record])),
+      forgotten: new Set([...this.#forgotten.keys()].filter((name) => state.attempts.get(name) === undefined)),
+      attempts: new Map([...this.#forgotten, ...this.#records()]),
       lineages: new Map(
         [...records].map(([volume, list]) => [volume, { records: list, newest: contentAt(list, list.length) }]),
       ),
@@ -250,6 +265,10 @@ export class SitePart implements Part<SiteInput, SiteOutput, SiteView>, Lineages
       owners: new Map(ids.map((volume) => [volume, state.ownersOf(volume)])),
       points: [...state.points.values()].map((row) => ({ row, content: this.#contentOf(row) })),
     };
+  }
+
+  #records(): Map<string, AttemptRecord> {
+    return new Map([...this.#state.attempts.values()].map(({ record }) => [attemptName(record.attempt), record]));
   }
 
   #contentOf(row: PointRow): Map<VolumeId, number> {

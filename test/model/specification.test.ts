@@ -8,8 +8,8 @@ import { attempts, ROOMY_BYTES, type Scenario, thereAndBack, TWO_SPLITTERS } fro
 const SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? Math.floor(Math.random() * 1_000_000));
 /** Traces that the cores follow. VOLUME_MOVER_TRACES asks for more. */
 const TRACES = Number(process.env['VOLUME_MOVER_TRACES'] ?? 5_000);
-/** A fifth of them. The instances with short traces get two. */
-const SHARE = Math.ceil(TRACES / 5);
+/** A seventh of them. The instances with short traces get more. */
+const SHARE = Math.ceil(TRACES / 7);
 /** Traces of one run of Quint, which keeps all of them in memory. */
 const TRACES_PER_RUN = 250;
 /** One run of Quint for each of two processors. */
@@ -35,6 +35,13 @@ const SOUND: readonly {
   { instance: 'oneMove', scenario: BASE, traces: 2 * SHARE, stepsMax: 60 },
   { instance: 'thereAndBack', scenario: { ...BASE, tries: thereAndBack(TWO_SPLITTERS) }, traces: SHARE, stepsMax: 110 },
   { instance: 'crashAndJoin', scenario: BASE, traces: 2 * SHARE, stepsMax: 60 },
+  { instance: 'forgottenAttempt', scenario: { ...BASE, forgets: true }, traces: SHARE, stepsMax: 80 },
+  {
+    instance: 'forgottenMove',
+    scenario: { ...BASE, tries: thereAndBack(TWO_SPLITTERS), forgets: true },
+    traces: SHARE,
+    stepsMax: 130,
+  },
 ];
 
 /** Steps that some trace of each instance takes. */
@@ -58,6 +65,7 @@ const TWINS = [
   { instance: 'markLate', step: 'step' },
   { instance: 'holdWithoutConfirm', step: 'hurriedStep' },
   { instance: 'verdictTakenBack', step: 'step' },
+  { instance: 'forgetsUnheard', step: 'step' },
 ] as const;
 const TWIN_SEED = 1;
 const TWIN_SAMPLES_MAX = 20_000;
@@ -88,7 +96,8 @@ describe(`the specification, seed ${SEED}`, () => {
           `${[...cores.counts].map(([name, count]) => `${name} ${count}`).join(', ')}\n`,
       );
       expect(followed).toBe(traces);
-      for (const name of REACHED) expect(cores.counts.get(name) ?? 0, name).toBeGreaterThan(0);
+      for (const name of [...REACHED, ...(scenario.forgets === true ? ['forget'] : [])])
+        expect(cores.counts.get(name) ?? 0, name).toBeGreaterThan(0);
     },
   );
 

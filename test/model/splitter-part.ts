@@ -1,6 +1,6 @@
 // A hypervisor host as a machine: the real splitter core with stored rows, stored marks and disks
 // of one block a volume. A crash loses what was not stored.
-import type { Endpoint, Verdict } from '../../contracts/attempt.js';
+import type { Endpoint } from '../../contracts/attempt.js';
 import { type ErrorCode, MoverError } from '../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../contracts/ids.js';
 import type { Advice, Confirmed, LifeId } from '../../contracts/lineage.js';
@@ -10,7 +10,7 @@ import type { Claim } from '../../simulator/replica-site/core/attach.js';
 import { MemoryBudget } from '../../simulator/splitter/core/copies.js';
 import { doubtOf, remedyFor, type Meeting } from '../../simulator/splitter/core/doubt.js';
 import { Marks, REGION_BYTES } from '../../simulator/splitter/core/marks.js';
-import { type PendingVerdict, SplitterCore } from '../../simulator/splitter/core/splitter-core.js';
+import { type AskedVerdict, type PendingVerdict, SplitterCore } from '../../simulator/splitter/core/splitter-core.js';
 import { VolumeSplit, type VolumeSplitRow } from '../../simulator/splitter/core/volume-split.js';
 import { lifeOf } from '../support/identities.js';
 import { NO_SPILL } from '../support/spill-files.js';
@@ -54,7 +54,7 @@ export type SplitterInput = { readonly key: string } & (
   | { readonly do: 'fence'; readonly input: ParsedInputOf<Api['fence']> }
   | { readonly do: 'confirm'; readonly input: ParsedInputOf<Api['confirm']> }
   | { readonly do: 'learn'; readonly input: ParsedInputOf<Api['learn']> }
-  | { readonly do: 'verdict'; readonly pending: PendingVerdict; readonly verdict: Verdict }
+  | { readonly do: 'verdict'; readonly pending: PendingVerdict; readonly verdict: AskedVerdict }
 );
 
 export type SplitterOutput =

@@ -73,7 +73,7 @@ export class World {
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
-    this.#mover = new Mover(scenario.tries, scenario.flaws);
+    this.#mover = new Mover(scenario.tries, scenario.flaws, scenario.forgets);
     this.#splitterIds = splittersOf(scenario);
     this.#volumes = scenario.volumes.map(({ volume }) => volume);
     this.#hosts = scenario.volumes.map(({ splitter }) => this.#splitterIds.indexOf(splitter));
@@ -262,6 +262,8 @@ export class World {
     this.#hearVerdicts(state, on);
     this.#moverSteps(state, on);
     for (const [s] of this.#splitterIds.entries()) this.#host(state, s, on);
+    if (this.#scenario.forgets === true)
+      on(() => 'the site forgets', this.#stepSite(state, { key: 'forget', do: 'forget' }).next);
     if (state.restarts > 0) {
       const restart: SiteInput = { key: 'restart', do: 'restart' };
       on(() => 'the replica site restarts', this.#restarted({ ...state, restarts: state.restarts - 1 }, restart));
@@ -355,12 +357,14 @@ export class World {
     if (request.isAtSite) {
       const { next, output } = this.#stepSite(state, request.input);
       const label = (): string => `site: ${request.key}: ${words(output)}`;
+      const isMovers = !this.#asks.has(request.key);
       if (output.kind !== 'record') {
-        on(label, next);
+        const isForgotten =
+          output.kind === 'refused' && output.code === 'STALE_ATTEMPT' && request.input.do === 'resolve';
+        on(label, isForgotten && isMovers ? this.#answer(next, { request: request.key, isForgotten }) : next);
         return;
       }
       const { contents, state: verdict } = output.record;
-      const isMovers = !this.#asks.has(request.key);
       const answer: Answer = {
         request: request.key,
         state: verdict,
@@ -389,7 +393,10 @@ export class World {
       const splitter = at(this.#splitterIds, s);
       const key = `resolve ${attemptName(pending.attempt)} for ${splitter} ${pending.volumes.join('+')}`;
       this.#asks.set(key, { splitter, pending });
-      next = this.#send(next, [{ key, isAtSite: true, input: { key, do: 'resolve', attempt: { move, n } } }]);
+      const ticket = this.#scenario.forgets === true ? { ticket: pending.attempt.ticket } : {};
+      next = this.#send(next, [
+        { key, isAtSite: true, input: { key, do: 'resolve', attempt: { move, n }, ...ticket } },
+      ]);
     }
     return next;
   }
@@ -405,14 +412,13 @@ export class World {
       const { splitter, pending } = ask;
       const verdict = this.siteView(state).attempts.get(attemptName(pending.attempt))?.state;
       if (verdict === undefined || verdict === 'OPEN') continue;
-      const key = `verdict ${attemptName(pending.attempt)} ${pending.volumes.join('+')} ${verdict}`;
-      const { next } = this.#stepSplitter(state, this.#splitterIds.indexOf(splitter), {
-        key,
-        do: 'verdict',
-        pending,
-        verdict,
-      });
-      on(() => `${splitter} hears: ${key}`, next);
+      const isForgotten = this.siteView(state).forgotten.has(attemptName(pending.attempt));
+      for (const said of isForgotten ? ([verdict, 'FORGOTTEN'] as const) : [verdict]) {
+        const key = `verdict ${attemptName(pending.attempt)} ${pending.volumes.join('+')} ${said}`;
+        const input: SplitterInput = { key, do: 'verdict', pending, verdict: said };
+        const { next } = this.#stepSplitter(state, this.#splitterIds.indexOf(splitter), input);
+        on(() => `${splitter} hears: ${key}`, next);
+      }
     }
   }
 

@@ -44,6 +44,15 @@ const recordings: readonly Recording[] = [
       return moves.move(MOVE);
     },
   },
+  { name: 'ticket-floor', run: async (moves) => moves.move(MOVE) },
+  {
+    name: 'ticket-floor-later',
+    run: async (moves) => {
+      // As many as the tries that are made at once, each at every appliance.
+      moves.live.faults.fail('ticketFloor', new MoverError('UNREACHABLE', 'The line is dead.'), 10);
+      return moves.move(MOVE);
+    },
+  },
   {
     name: 'retried',
     run: async (moves) => {

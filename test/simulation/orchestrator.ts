@@ -8,6 +8,7 @@ import type { StepRun } from '../../activities/run.js';
 import { reconfigure } from '../../activities/reconfigure.js';
 import { snapshot } from '../../activities/snapshot.js';
 import { standBy } from '../../activities/stand-by.js';
+import { ticketFloor } from '../../activities/ticket-floor.js';
 import { MoverError, type ErrorCode, type Reason } from '../../contracts/errors.js';
 import type { GroupId, MoveId, VolumeId } from '../../contracts/ids.js';
 import {
@@ -337,13 +338,14 @@ class Run {
     const step = <T>(limitMs: number, work: (run: StepRun) => Promise<T>): Promise<T> =>
       this.#event(() => this.#activity(limitMs, work));
     return {
-      notify: (parsed, attempt) => step(limit.notify, (run) => notify(ports, parsed, attempt, run)),
+      ticketFloor: () => step(limit.notify, () => ticketFloor(ports)),
+      notify: (parsed, attempt, floor) => step(limit.notify, (run) => notify(ports, parsed, attempt, run, floor)),
       standBy: (context, until) => step(STEP_LIMIT_MS.patient, (run) => standBy(ports, context, until, run)),
       flush: (context) => step(limit.other, (run) => flush(ports, context, run)),
       snapshot: (context, flushed) => step(limit.other, () => snapshot(ports, context, flushed)),
       bookmark: (context) => step(limit.other, () => bookmark(ports, context)),
       reconfigure: (context, flushed) => step(limit.other, (run) => reconfigure(ports, context, flushed, run)),
-      resolve: (attempt, reason) => step(limit.other, () => resolve(ports, attempt, reason)),
+      resolve: (attempt, reason, floor) => step(limit.other, () => resolve(ports, attempt, reason, floor)),
       learn: (record, verdict) => step(limit.other, () => learn(ports, record, verdict)),
     };
   }

@@ -102,6 +102,7 @@ const DECLARED_MARKS: readonly string[] = [
   'retention: by policy',
   'retention: for room',
   'retention: forgot a hole',
+  'retention: forgot an attempt, ABORTED',
   'retention: forgot an owner',
   'retention: round',
   'seal refused: ATTEMPT_ABORTED',

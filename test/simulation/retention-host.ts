@@ -1,6 +1,7 @@
 // The replica site's retention in virtual time: the real rounds over journals in memory, a person
 // who keeps and opens points, and a judge beside them.
 import { pino } from 'pino';
+import { attemptName, type AttemptRecord } from '../../contracts/attempt.js';
 import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
 import type { Hole } from '../../contracts/point.js';
 import { markPoint } from '../../simulator/replica-site/core/points.js';
@@ -18,6 +19,8 @@ const SETTLED_AFTER_MS = { quick: 400, slow: 8_000 };
 /** Longest pause of a round between two slices, in ms: moves and crashes come in between. */
 const PAUSE_MS_MAX = 6;
 const OPENED_MS_MAX = 1_500;
+/** How long verdicts are kept, by the clock of ages, which is faster than others here. */
+const VERDICT_KEPT_MS = 2 * 3_600_000;
 const log = pino({ level: 'silent' });
 
 /** What retention needs of the world. */
@@ -43,6 +46,8 @@ export class RetentionHost {
   #running = false;
   /** Holes that the site has forgotten. */
   readonly forgottenHoles: Hole[] = [];
+  /** Records of attempts that the site has forgotten, by name. */
+  readonly forgottenAttempts = new Map<string, AttemptRecord>();
   /** Whether the store refused a change of the present round: the next one tries again. */
   #wasRefused = false;
 
@@ -75,6 +80,7 @@ export class RetentionHost {
       },
       journals: new Map(world.volumes.map((volume): [VolumeId, RetainedJournal] => [volume, site.journal(volume)])),
       inUse: () => this.#inUse,
+      verdictKeptMs: VERDICT_KEPT_MS,
       settledAfterMs: world.faults.slow > 0 ? SETTLED_AFTER_MS.slow : SETTLED_AFTER_MS.quick,
       steadyMs: () => time.nowMs,
       log,
@@ -110,9 +116,15 @@ export class RetentionHost {
   #judged<T>(rule: (state: SiteState, now: SiteMoment) => T): T {
     const world = this.#world;
     const before = this.#look();
-    const { owners, holes } = world.site.state;
-    const known = { owners: owners.size, holes: [...holes.values()] };
+    const { owners, holes, attempts } = world.site.state;
+    const known = { owners: owners.size, holes: [...holes.values()], attempts: [...attempts.values()] };
     const result = this.#stored(rule);
+    for (const { record } of known.attempts) {
+      const name = attemptName(record.attempt);
+      if (attempts.get(name) !== undefined) continue;
+      world.reaches(`retention: forgot an attempt, ${record.state}`);
+      this.forgottenAttempts.set(name, record);
+    }
     if (owners.size < known.owners) world.reaches('retention: forgot an owner');
     if (holes.size < known.holes.length) {
       world.reaches('retention: forgot a hole');

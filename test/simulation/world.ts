@@ -1,6 +1,12 @@
 // A simulated estate: hosts, appliances, the replica site, and a network that delays, drops,
 // duplicates and reorders.
-import { attemptName, attemptRecordSchema, type AttemptRecord, type WriteMark } from '../../contracts/attempt.js';
+import {
+  attemptName,
+  type AttemptRef,
+  attemptRecordSchema,
+  type AttemptRecord,
+  type WriteMark,
+} from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
 import type { ApplianceId, GroupId, PointId, SplitterId, VolumeId } from '../../contracts/ids.js';
@@ -659,14 +665,35 @@ export class World {
     void this.#over(appliance, 'resolve', () =>
       this.site.call((state) => attempts.answerVerdict(state, question, this.siteMoment)),
     )
-      .then((record) => {
-        if (host.core !== core || record.state === 'OPEN') return undefined;
-        const { state } = record;
-        host.call((now) => now.learnPending(pending, state, this.time.wallMsOf(host.id)));
-        this.reaches(`${mark}: ${state}`);
-        return undefined;
-      })
+      .then(
+        (record) => {
+          if (host.core !== core || record.state === 'OPEN') return undefined;
+          const { state } = record;
+          host.call((now) => now.learnPending(pending, state, this.time.wallMsOf(host.id)));
+          this.reaches(`${mark}: ${state}`);
+          return undefined;
+        },
+        this.#whyNoVerdict(host, pending),
+      )
       .catch(() => undefined);
+  }
+
+  /** Takes a refused question: the site may have forgotten the attempt. */
+  #whyNoVerdict(host: SplitterHost, pending: PendingVerdict): (error: unknown) => undefined {
+    const { core } = host;
+    return (error) => {
+      if (!(error instanceof MoverError) || error.code !== 'STALE_ATTEMPT' || host.core !== core) return undefined;
+      host.call((now) => now.learnPending(pending, 'FORGOTTEN', this.time.wallMsOf(host.id)));
+      this.reaches('a splitter asked: FORGOTTEN');
+      if (!this.hasSiteForgotten && !this.hasSplitterForgotten)
+        this.witness.break(`${host.id} still waited for ${attemptName(pending.attempt)}, which the site has forgotten`);
+      return undefined;
+    };
+  }
+
+  /** The record of an attempt, as it was when the site forgot it. */
+  recordOf(attempt: AttemptRef): AttemptRecord | undefined {
+    return this.site.state.attempt(attempt) ?? this.retention?.forgottenAttempts.get(attemptName(attempt));
   }
 
   // ---- mischief ----
@@ -1221,6 +1248,7 @@ export class World {
           bufferedBytes: 0,
           undistributedBytes: site.undistributedBytes(parse('lag', input).volume),
         })),
+      ticketFloor: () => look('ticketFloor', () => ({ floor: site.state.nextTicket })),
       open: (input) =>
         record(
           'open',

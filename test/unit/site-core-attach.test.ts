@@ -202,6 +202,16 @@ describe('ownership', () => {
     expect(site.state.volume(V1)).toMatchObject({ group: G2, epoch: 2, sealed: false });
   });
 
+  test('a commit that is not made again as it was sealed has left the points since its fence, too', () => {
+    site.open(1);
+    const { id } = close([V1], 12, ref(1));
+    expect(site.state.point(id).point.members).toMatchObject([{ volume: V1, provisional: ref(1) }]);
+    const decided = { attempt: { ...ref(1), ticket: 1 }, verdict: 'COMMITTED' as const };
+    expect(site.claim(V1, { session: 2, epoch: 2, group: G2, ticket: 1, decided })).toBe('after 0');
+    const { members, leftOut } = site.state.point(id).point;
+    expect([members, leftOut.at(-1)]).toEqual([[], { volume: V1, reason: 'moved' }]);
+  });
+
   test('a commit that only the splitter remembers keeps its verdict, and nobody can join it', () => {
     const decided = { attempt: { ...ref(7), ticket: 9 }, verdict: 'COMMITTED' as const };
     site.claim(V1, { session: 2, epoch: 2, group: G2, ticket: 9, decided });

@@ -147,3 +147,65 @@ test('the site’s word about the owner counts if its epoch is later, and never 
   core.reroute(V2, { ...BRONZE, epoch: 5 });
   expect(core.volume(V2).row.route).toMatchObject({ group: GOLD.group, epoch: 1 });
 });
+
+// ---- what is over, and what the replica site has forgotten ----
+
+const over = (volume = V1): number => core.volume(volume).claim().over;
+const inCut = (): unknown => core.cut({ round: 'r', group: GOLD.group, holdMs: 0 }, { monotonicMs: 0, wallMs: 0 }).cuts;
+const STALE: unknown = expect.objectContaining({ code: 'STALE_ATTEMPT' });
+
+test('what is over is told with each cut and claim, once a verdict is known', () => {
+  notify(3);
+  expect(over()).toBe(0);
+  learn(3, 'ABORTED', [V1]);
+  expect(over()).toBe(3);
+  expect(inCut()).toEqual([
+    { volume: V1, session: 1, n: 0, over: 3 },
+    { volume: V2, session: 1, n: 0 },
+  ]);
+});
+
+test('a fence that awaits its verdict is not over, though a newer attempt is', () => {
+  notify(1);
+  fence(1);
+  learn(2, 'ABORTED');
+  expect(over()).toBe(0);
+  learn(1, 'COMMITTED');
+  expect(over()).toBe(2);
+});
+
+test('a fence of an attempt that the replica site has forgotten is lifted, and stays down', () => {
+  notify(4);
+  fence(4);
+  const [pending] = core.tick(LEASE_MS);
+  if (pending === undefined) throw new Error('nothing is asked');
+  core.learnPending(pending, 'FORGOTTEN', 0);
+  const { row } = core.volume(V1);
+  expect(row).toEqual({
+    volume: V1,
+    sizeBytes: SIZE_BYTES,
+    route: { ...GOLD, epoch: 1 },
+    source: SOURCE,
+    proven: true,
+    forgotten: 4,
+  });
+  expect(stored.at(-1)).toEqual({ ...row, volume: V2 });
+  expect([over(), core.volume(V1).claim().ticket]).toEqual([4, 4]);
+  for (const late of [3, 4]) {
+    expect(() => notify(late)).toThrow(STALE);
+    expect(() => fence(late)).toThrow(STALE);
+    expect(() => learn(late, 'ABORTED')).toThrow(STALE);
+  }
+  expect(core.volume(V1).row).toBe(row);
+  notify(5);
+  expect(fence(5).cuts).toHaveLength(2);
+});
+
+test('a notice of a forgotten attempt is withdrawn, and that of another one stays', () => {
+  notify(1, [V1]);
+  notify(2, [V2]);
+  for (const pending of core.announced())
+    if (pending.attempt.ticket === 1) core.learnPending({ ...pending, volumes: [V1, V2] }, 'FORGOTTEN', 0);
+  expect([core.volume(V1).row.notice, core.volume(V2).row.notice?.attempt.ticket]).toEqual([undefined, 2]);
+  expect([over(V1), over(V2)]).toEqual([1, 0]);
+});

@@ -12,6 +12,7 @@ import {
   type StepName,
   type StepTerms,
 } from '../shared/step-policies.js';
+import { keptFloor } from './kept-floor.js';
 import { forwardSummary, patientSummary } from '../shared/step-summaries.js';
 
 type OptionsOf = (step: StepName, attempt: AttemptRef) => ActivityOptions;
@@ -42,12 +43,18 @@ function termsOf({ options }: ParsedMoveInput): StepTerms {
   return { options, priorityKey: given === 0 ? DEFAULT_PRIORITY_KEY : given };
 }
 
+function given(floor: number | undefined): [floor?: number] {
+  return floor === undefined ? [] : [floor];
+}
+
 function stepsWith(optionsOf: OptionsOf): MoveSteps {
   // Each call passes its own timeouts, but a proxy can't be made without one.
   const { notify, standBy, flush, snapshot, bookmark, reconfigure, resolveAttempt, learnVerdict } =
     proxyActivities<MoveActivities>({ startToCloseTimeout: '1 minute' });
   return {
-    notify: async (input, attempt) => notify.executeWithOptions(optionsOf('notify', attempt), [input, attempt]),
+    ticketFloor: keptFloor,
+    notify: async (input, attempt, floor) =>
+      notify.executeWithOptions(optionsOf('notify', attempt), [input, attempt, ...given(floor)]),
     standBy: async (context, until) =>
       standBy.executeWithOptions(optionsOf('ready', context.attempt), [context, until]),
     flush: async (context) => flush.executeWithOptions(optionsOf('flush', context.attempt), [context]),
@@ -56,8 +63,8 @@ function stepsWith(optionsOf: OptionsOf): MoveSteps {
     bookmark: async (context) => bookmark.executeWithOptions(optionsOf('bookmark', context.attempt), [context]),
     reconfigure: async (context, flushed) =>
       reconfigure.executeWithOptions(optionsOf('reconfigure', context.attempt), [context, flushed]),
-    resolve: async (attempt, reason) =>
-      resolveAttempt.executeWithOptions(optionsOf('resolve', attempt), [attempt, reason]),
+    resolve: async (attempt, reason, floor) =>
+      resolveAttempt.executeWithOptions(optionsOf('resolve', attempt), [attempt, reason, ...given(floor)]),
     learn: async (record, verdict) =>
       learnVerdict.executeWithOptions(optionsOf('learn', record.attempt), [record, verdict]),
   };

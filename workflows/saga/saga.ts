@@ -1,7 +1,7 @@
 // The saga of a move: five steps forward. On any failure the replica site's verdict says whether to
 // go back or forward. It is a plain function over steps and a runtime: Temporal runs it in
 // production, the simulation thousands of times a minute.
-import type { AttemptRef } from '../../contracts/attempt.js';
+import type { AttemptRecord, AttemptRef } from '../../contracts/attempt.js';
 import { hasRemedy } from '../../contracts/error-registry.js';
 import type { MoveId } from '../../contracts/ids.js';
 import { isoTime } from '../../contracts/iso-time.js';
@@ -19,6 +19,8 @@ const RETRY_PAUSE_MS_MAX = 30_000;
 
 /** What one attempt has learned so far. Compensation starts from it. */
 interface Reached {
+  /** The next ticket when the attempt was planned. */
+  floor?: number | undefined;
   context?: AttemptContext;
   /** It stood by, and its fence was not due yet: its end is no failure of the move. */
   isStandingBy?: boolean;
@@ -109,7 +111,8 @@ interface Done {
 
 async function forward(saga: Saga, attempt: AttemptRef, reached: Reached): Promise<Done> {
   const { steps, recorder, input } = saga;
-  const context = await recorder.step('notify', attempt, () => steps.notify(input, attempt));
+  reached.floor = await steps.ticketFloor();
+  const context = await recorder.step('notify', attempt, () => steps.notify(input, attempt, reached.floor));
   reached.context = context;
   recorder.from(context.from.group);
   reached.isStandingBy = true;
@@ -163,11 +166,12 @@ async function compensate(
   recorder.stage('rolling-back');
   const cancelled = runtime.isCancellation(error);
   const reason = cancelled ? (controls.reason ?? 'the move was cancelled') : runtime.messageOf(error);
-  const record = await recorder.record('resolve', attempt, () => steps.resolve(attempt, reason));
+  const record = await verdictOn(saga, attempt, reason, reached.floor);
   if (record.state === 'COMMITTED') {
     recorder.verdict('COMMITTED');
     recorder.stage('completing-forward');
-    const context = reached.context ?? (await recorder.record('notify', attempt, () => steps.notify(input, attempt)));
+    const context =
+      reached.context ?? (await recorder.record('notify', attempt, () => steps.notify(input, attempt, reached.floor)));
     recorder.from(context.from.group);
     const flushed = reached.flushed ?? (await recorder.record('flush', attempt, () => steps.flush(context)));
     const reconfigured = await recorder.record('reconfigure', attempt, () => steps.reconfigure(context, flushed));
@@ -177,6 +181,25 @@ async function compensate(
   recorder.abortedAttempts.push({ n: attempt.n, reason });
   if (record.contents !== undefined) await recorder.record('learn', attempt, () => steps.learn(record, 'ABORTED'));
   return undefined;
+}
+
+/**
+ * The verdict, which an open attempt gets now.
+ * @throws STALE_ATTEMPT once the replica site has forgotten it: the attempt is over, nothing of it
+ * is left to undo, and nobody knows how it ended. So the move ends, too.
+ */
+async function verdictOn(
+  { patientSteps: steps, runtime, recorder }: Saga,
+  attempt: AttemptRef,
+  reason: string,
+  floor: number | undefined,
+): Promise<AttemptRecord> {
+  try {
+    return await recorder.record('resolve', attempt, () => steps.resolve(attempt, reason, floor));
+  } catch (error) {
+    if (runtime.codeOf(error) === 'STALE_ATTEMPT') recorder.stage('failed');
+    throw error;
+  }
 }
 
 function report(

@@ -7,12 +7,13 @@ import type { Site } from '../site.js';
 
 type AttemptCalls = Pick<
   Handlers<typeof replicaSiteApi>,
-  'open' | 'renew' | 'drain' | 'seal' | 'bookmark' | 'adopt' | 'resolve' | 'get' | 'join'
+  'ticketFloor' | 'open' | 'renew' | 'drain' | 'seal' | 'bookmark' | 'adopt' | 'resolve' | 'get' | 'join'
 >;
 
 export function attemptCalls(site: Site, journals: Journals): AttemptCalls {
   const { state } = site;
   return {
+    ticketFloor: () => ({ floor: state.nextTicket }),
     open: (input) => site.change((state, now) => attempts.openAttempt(state, input, now)),
     renew: ({ attempt, leaseMs }) =>
       site.change((state, now) => attempts.renewAttempt(state, attempt, leaseMs, now.monotonicMs)),

@@ -7,6 +7,7 @@ import type { GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { Advice, Confirmed, LifeId, LineageId, SourceId } from '../../../contracts/lineage.js';
 import type { RecoveryPoint } from '../../../contracts/point.js';
 import { hasExpired, recommitAttempt, recoverTickets, resolveAttempt } from './attempts.js';
+import { mayBeForgotten } from './forgetting.js';
 import { reviveGroup } from './lifecycle.js';
 import { beginOwnership, cutOwnership } from './owners.js';
 import { mendHolesOf, missing, retiredSentence } from './records.js';
@@ -31,6 +32,8 @@ export interface Claim {
   readonly confirmed?: Confirmed | undefined;
   readonly ticket: number;
   readonly decided?: { readonly attempt: TicketedAttempt; readonly verdict: Verdict } | undefined;
+  /** Absent in claims of earlier versions. */
+  readonly over?: number | undefined;
 }
 
 export interface Refusal {
@@ -123,6 +126,9 @@ export function attach(state: SiteState, volume: VolumeId, claim: Claim): Attach
     const senders = withSender(row.senders ?? [], { base, life });
     state.volumes.put(volume, { ...row, session, life, source, lineage, senders });
   }
+  // A splitter whose older folder was put back knows less than it has said before.
+  if (claim.over !== undefined && claim.over !== (row.over ?? 0))
+    state.volumes.put(volume, { ...state.volume(volume), over: claim.over });
   const sized = withServedSize(state.volume(volume), claim.sizeBytes, durable.position);
   if (sized !== state.volume(volume)) state.volumes.put(volume, sized);
   state.acquainted.add(volume);
@@ -165,7 +171,8 @@ function takeOverVerdict(state: SiteState, row: VolumeRow, { decided, ticket, ep
   if (
     decided !== undefined &&
     isReadable(decided.attempt) &&
-    state.attempt(decided.attempt)?.state !== decided.verdict
+    state.attempt(decided.attempt)?.state !== decided.verdict &&
+    !mayBeForgotten(state, decided.attempt, decided.attempt.ticket)
   ) {
     const attempt = { move: decided.attempt.move, n: decided.attempt.n };
     const why = `its verdict was learned by the splitter of volume "${row.volume}"`;

@@ -11,6 +11,7 @@ import type { DrainProgress, replicaSiteApi } from '../../../contracts/replica-s
 import type { KeepRequest } from '../../../contracts/retention.js';
 import type { ParsedInputOf } from '../../../contracts/route.js';
 import { beginOwnership } from './owners.js';
+import { refuseForgotten } from './forgetting.js';
 import { addPoint, keepFrom, type NewPoint, settleProvisional } from './points.js';
 import { agedFromMs } from './policy.js';
 import { retiredSentence } from './records.js';
@@ -40,6 +41,8 @@ export interface OpenInput {
   readonly to: GroupId;
   readonly leaseMs: number;
   readonly deadlineAfterMs: number;
+  /** The next ticket when the attempt was planned. */
+  readonly floor?: number | undefined;
 }
 
 /**
@@ -64,6 +67,7 @@ export function openAttempt(state: SiteState, input: OpenInput, now: SiteMoment)
       'STALE_ATTEMPT',
       `Attempt ${highestN} of move ${input.attempt.move} is known; ${input.attempt.n} is over.`,
     );
+  refuseForgotten(state, input.attempt, input.floor);
   state.group(input.from);
   if (new Set(input.volumes.map((bound) => bound.volume)).size < input.volumes.length)
     throw new MoverError('INVALID_REQUEST', 'A volume is named twice.');
@@ -86,11 +90,14 @@ export function openAttempt(state: SiteState, input: OpenInput, now: SiteMoment)
   for (const { volume } of input.volumes)
     state.volumes.put(volume, { ...state.volume(volume), openAttempt: input.attempt });
   state.moves.put(input.attempt.move, { highestN: input.attempt.n });
-  return state.putAttempt({
+  // A floor from the undone future of a folder that was put back must not be above the ticket.
+  if (input.floor !== undefined) recoverTickets(state, input.floor - 1);
+  const ticket = state.take('tickets');
+  const opened: AttemptRecord = {
     attempt: input.attempt,
     state: 'OPEN',
     contents: {
-      ticket: state.take('tickets'),
+      ticket,
       volumes: [...input.volumes],
       from: input.from,
       to: input.to,
@@ -101,7 +108,8 @@ export function openAttempt(state: SiteState, input: OpenInput, now: SiteMoment)
       deadline: termOf(state.life, now.monotonicMs, input.deadlineAfterMs),
     },
     seals: [],
-  });
+  };
+  return state.putAttempt(opened, input.floor === undefined ? undefined : ticket);
 }
 
 function sameContents(known: Contents, input: OpenInput): boolean {
@@ -475,6 +483,8 @@ export function recommitAttempt(state: SiteState, attempt: AttemptRef, reason: s
     adoptAttempt(state, attempt, now);
     return;
   }
+  // The volumes left: points since the fence do not have them, though the attempt's rest is void.
+  settleProvisional(state, attempt, 'COMMITTED');
   resolveAttempt(state, attempt, reason, now.wallMs);
   state.putAttempt({ attempt, state: 'COMMITTED', seals: [], decidedAtMs: now.wallMs, reason });
 }
@@ -511,16 +521,24 @@ export function resolveAttempt(state: SiteState, attempt: AttemptRef, reason: st
 /**
  * Answers the question for a verdict. With `onlyIfExpired` an open attempt whose lease still runs
  * stays open.
+ * @throws MoverError STALE_ATTEMPT (it is over, and may have been forgotten)
  */
 export function answerVerdict(
   state: SiteState,
-  { attempt, ticket, reason, onlyIfExpired }: ParsedInputOf<(typeof replicaSiteApi)['resolve']>,
+  { attempt, ticket, floor, reason, onlyIfExpired }: ParsedInputOf<(typeof replicaSiteApi)['resolve']>,
   { monotonicMs, wallMs }: SiteMoment,
 ): AttemptRecord {
   if (ticket !== undefined) recoverTickets(state, ticket);
   const record = state.attempt(attempt);
   if (onlyIfExpired && record?.state === 'OPEN' && !hasExpired(state, record, monotonicMs)) return record;
-  return resolveAttempt(state, attempt, reason, wallMs);
+  if (record === undefined) refuseForgotten(state, attempt, ticket ?? floor);
+  const resolved = resolveAttempt(state, attempt, reason, wallMs);
+  // Its late `open` will have the same floor, and so can be told once this record is forgotten.
+  if (record === undefined && floor !== undefined && !state.counters.unreadable.has('tickets')) {
+    recoverTickets(state, floor - 1);
+    state.putAttempt(resolved, state.take('tickets'));
+  }
+  return resolved;
 }
 
 /**
@@ -564,6 +582,7 @@ export function joinAttempt(state: SiteState, attempt: AttemptRef, pointId: Poin
  * @throws MoverError GROUP_NOT_FOUND
  */
 export function closeGroupPoint(state: SiteState, input: NewPoint, now: SiteMoment): RecoveryPoint {
+  for (const { volume, over } of input.cuts) if (over !== undefined) acknowledge(state, volume, over);
   const { id, members } = addPoint(state, input, now);
   for (const { attempt, contents, decided = SOME_EARLIER_LIFE } of state.unjoinedAttempts(members)) {
     const waitedMs = sinceInstant(state.life, decided, now.monotonicMs);
@@ -571,6 +590,12 @@ export function closeGroupPoint(state: SiteState, input: NewPoint, now: SiteMome
     if (joinAttempt(state, attempt, id).joined !== undefined) break;
   }
   return state.point(id).point;
+}
+
+/** Notes up to which ticket attempts are over for a volume, as its splitter has stored. */
+function acknowledge(state: SiteState, volume: VolumeId, over: number): void {
+  const row = state.volumes.get(volume);
+  if (row !== undefined && over > (row.over ?? 0)) state.volumes.put(volume, { ...row, over });
 }
 
 /** Whether the volumes are still where the attempt moved them. */

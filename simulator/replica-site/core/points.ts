@@ -1,6 +1,6 @@
 // Recovery points: closes them from a cut (never with a torn member), finds them, and drops old
 // ones.
-import type { AttemptRef, Cut, Verdict } from '../../../contracts/attempt.js';
+import type { AttemptRef, Cut, MemberCut, Verdict } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
 import { type ClockDoubt, CLOCK_SKEW_MS_MAX } from '../../../contracts/clock.js';
 import { MoverError } from '../../../contracts/errors.js';
@@ -31,7 +31,7 @@ export interface NewPoint {
   readonly atMs: number;
   /** Why that time may be wrong. */
   readonly doubt?: ClockDoubt | undefined;
-  readonly cuts: readonly (Cut & { readonly fencedBy?: AttemptRef | undefined })[];
+  readonly cuts: readonly MemberCut[];
   readonly leftOut: readonly LeftOut[];
   readonly bookmark?: string | undefined;
   /** How long the bookmark is kept, from the point's own time on. */

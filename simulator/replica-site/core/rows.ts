@@ -77,6 +77,10 @@ export interface VolumeRow {
    * The group that the volume was added to, once its span of ownership is forgotten.
    */
   readonly addedTo?: GroupId;
+  /**
+   * The splitter has stored that every attempt with a ticket up to this is over for the volume.
+   */
+  readonly over?: number;
   /** Key of the hole that is still open. */
   readonly openHole?: string;
   /** Name of the virtual machine, from the estate file. */
@@ -113,6 +117,13 @@ export type ProcessRow = { readonly retired: Retired } & (
 
 export interface AttemptRow {
   readonly record: AttemptRecord;
+  /**
+   * Orders the attempt among all. Absent if it may be opened by a call without a floor: such a row
+   * is never forgotten.
+   */
+  readonly ticket?: number;
+  /** When a round first found that nothing needs the attempt, by the clock of ages. */
+  readonly idleSinceMs?: number;
 }
 
 export interface PointRow {

@@ -66,6 +66,10 @@ export const EMPTY_SITE: SiteRows = {
 
 /** The row of the counters' table that stores the clock of ages. */
 const AGE_COUNTER = 'age';
+/** The row of the counters' table that stores up to which ticket attempts were forgotten. */
+const FORGOTTEN_COUNTER = 'forgotten';
+/** Name of the only group of an index. */
+const ALL = '';
 
 /** The key of the row of an appliance or splitter: one may have the id of the other. */
 export function processKey(role: ProcessRow['role'], id: string): string {
@@ -87,6 +91,7 @@ export class SiteState {
   readonly #volumesByVm: Index<VolumeRow>;
   readonly #volumesByOpenAttempt: Index<VolumeRow>;
   readonly #unjoinedByOwned: Index<AttemptRow>;
+  readonly #decidedAttempts: Index<AttemptRow>;
   readonly #pointsByGroup: Index<PointRow>;
   readonly #pointsByMarkedVolume: Index<PointRow>;
   readonly #pointsByAttempt: Index<PointRow>;
@@ -136,6 +141,9 @@ export class SiteState {
         record.state === 'COMMITTED' && record.joined === undefined ? record.contents?.volumes[0] : undefined;
       return first === undefined ? [] : [ownedName(first.volume, first.epoch + 1)];
     });
+    this.#decidedAttempts = this.attempts.indexBy(({ record, ticket }) =>
+      record.state === 'OPEN' || ticket === undefined ? [] : [ALL],
+    );
     this.#pointsByGroup = this.points.indexBy((row) => [row.point.group]);
     this.#pointsByMarkedVolume = this.points.indexBy((row) => Object.keys(row.provisionalMarks));
     this.#pointsByAttempt = this.points.indexBy(({ point }) =>
@@ -209,9 +217,41 @@ export class SiteState {
     return this.attempts.get(attemptName(ref))?.record;
   }
 
-  putAttempt(record: AttemptRecord): AttemptRecord {
-    this.attempts.put(attemptName(record.attempt), { record });
+  /** @param ticket makes the attempt one that may be forgotten, once it is over */
+  putAttempt(record: AttemptRecord, ticket?: number): AttemptRecord {
+    const name = attemptName(record.attempt);
+    const row = { ...this.attempts.get(name), record };
+    this.attempts.put(name, ticket === undefined ? row : { ...row, ticket });
     return record;
+  }
+
+  /** The next ticket. */
+  get nextTicket(): number {
+    this.counters.refuseUnreadable('tickets');
+    return this.counters.get('tickets')?.next ?? 1;
+  }
+
+  /** Every forgotten attempt has a lower ticket than this; undefined if that can't be read. */
+  get forgottenBelow(): number | undefined {
+    if (this.counters.unreadable.has(FORGOTTEN_COUNTER)) return undefined;
+    return this.counters.get(FORGOTTEN_COUNTER)?.next ?? 1;
+  }
+
+  /** @throws MoverError CORRUPT if it can't be read which attempts were forgotten */
+  refuseForgottenUnknown(): void {
+    this.counters.refuseUnreadable(FORGOTTEN_COUNTER);
+  }
+
+  /**
+   * Forgets an attempt that has a ticket.
+   * @throws MoverError CORRUPT
+   */
+  forgetAttempt({ record: { attempt }, ticket }: AttemptRow & { readonly ticket: number }): void {
+    this.refuseForgottenUnknown();
+    if (ticket >= (this.forgottenBelow ?? 1)) this.counters.put(FORGOTTEN_COUNTER, { next: ticket + 1 });
+    this.attempts.delete(attemptName(attempt));
+    // A late call of another attempt of the move has no higher floor than this one's ticket.
+    if (this.moves.get(attempt.move)?.highestN === attempt.n) this.moves.delete(attempt.move);
   }
 
   /** Whether a person retired the appliance or splitter. */
@@ -301,9 +341,14 @@ export class SiteState {
     }));
   }
 
+  /** Names of the decided attempts that may be forgotten once nothing needs them. */
+  decidedAttempts(): string[] {
+    return [...this.#decidedAttempts.of(ALL).keys()];
+  }
+
   /**
    * Committed attempts without a "joined" bookmark that the members came by. One whose volumes were
-   * moved again is not among them: such attempts stay unjoined for ever, and grow in number.
+   * moved again is not among them: such an attempt never joins.
    */
   unjoinedAttempts(members: readonly PointMember[]): AttemptRecord[] {
     return members.flatMap(({ volume, epoch }) =>

@@ -1,10 +1,9 @@
 // Attempts whose orchestrator is silent: asks for their verdicts and learns them.
 import type { Logger } from 'pino';
 import type { Credentials } from '../../../control/credentials.js';
-import type { Verdict } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { SplitterId } from '../../../contracts/ids.js';
-import type { PendingVerdict, SplitterCore } from '../core/splitter-core.js';
+import type { AskedVerdict, PendingVerdict, SplitterCore } from '../core/splitter-core.js';
 import type { VolumeSplitRow } from '../core/volume-split.js';
 import { monotonicMs, nowMs } from '../shared/clock.js';
 import { Notices } from './notices.js';
@@ -55,7 +54,7 @@ export class Attempts {
    * Learns a verdict that was asked for, unless it is not needed any more.
    * @throws MoverError STORAGE_FULL, STORAGE_FAILED: learn it again
    */
-  #learn(pending: PendingVerdict, verdict: Verdict): void {
+  #learn(pending: PendingVerdict, verdict: AskedVerdict): void {
     try {
       this.#core.learnPending(pending, verdict, nowMs());
     } catch (error) {
@@ -65,7 +64,7 @@ export class Attempts {
     }
   }
 
-  #tryToLearn(pending: PendingVerdict, verdict: Verdict): void {
+  #tryToLearn(pending: PendingVerdict, verdict: AskedVerdict): void {
     try {
       this.#learn(pending, verdict);
     } catch (error) {

@@ -1,8 +1,8 @@
 // Withdraws notices of abandoned moves: an orchestrator that was terminated, or whose attempt the
 // replica site has lost, compensates nothing.
 import type { Logger } from 'pino';
-import { attemptName, ticketedName, type Verdict } from '../../../contracts/attempt.js';
-import type { PendingVerdict } from '../core/splitter-core.js';
+import { attemptName, ticketedName } from '../../../contracts/attempt.js';
+import type { AskedVerdict, PendingVerdict } from '../core/splitter-core.js';
 
 /**
  * Interval between checks, ms: longer than a move usually takes to its fence. A notice that two
@@ -15,8 +15,8 @@ export interface NoticesOptions {
   /**
    * Asks for the verdict; undefined while the attempt's lease runs, or when no resolver answers.
    */
-  readonly ask: (pending: PendingVerdict) => Promise<Verdict | undefined>;
-  readonly learn: (pending: PendingVerdict, verdict: Verdict) => void;
+  readonly ask: (pending: PendingVerdict) => Promise<AskedVerdict | undefined>;
+  readonly learn: (pending: PendingVerdict, verdict: AskedVerdict) => void;
   readonly log: Logger;
   /** Replaces CHECK_INTERVAL_MS in tests. */
   readonly checkIntervalMs?: number | undefined;

@@ -5,12 +5,12 @@ import type { Logger } from 'pino';
 import type { Credentials } from '../../../control/credentials.js';
 import { createApiClient } from '../../../control/client.js';
 import { applianceApi } from '../../../contracts/appliance-api.js';
-import { attemptName, ticketedName, type Verdict } from '../../../contracts/attempt.js';
+import { attemptName, ticketedName } from '../../../contracts/attempt.js';
 import { MoverError } from '../../../contracts/errors.js';
 import type { SplitterId, VolumeId } from '../../../contracts/ids.js';
 import { Backoff } from '../shared/backoff.js';
 import { monotonicMs } from '../shared/clock.js';
-import type { PendingVerdict } from '../core/splitter-core.js';
+import type { AskedVerdict, PendingVerdict } from '../core/splitter-core.js';
 import type { VolumeSplitRow } from '../core/volume-split.js';
 
 /** Longest wait for one resolver's answer, in milliseconds. Then another is asked. */
@@ -39,7 +39,7 @@ export interface VerdictsOptions {
    * Learns and stores the verdict. Does nothing if the fence is gone.
    * @throws MoverError when it can't be stored: nothing is learned then
    */
-  readonly learn: (pending: PendingVerdict, verdict: Verdict) => void;
+  readonly learn: (pending: PendingVerdict, verdict: AskedVerdict) => void;
 }
 
 export class Verdicts {
@@ -115,7 +115,7 @@ export class Verdicts {
     const backoff = new Backoff();
     const attempt = attemptName(pending.attempt);
     log.warn({ attempt, volumes: pending.volumes }, 'the lease of the fence ran out; asking for the verdict');
-    let verdict: Verdict | undefined;
+    let verdict: AskedVerdict | undefined;
     while (!this.#stopping.signal.aborted && this.#isAwaited(pending)) {
       verdict ??= await this.askOnce(pending, false);
       if (verdict !== undefined && this.#tryToLearn(pending, verdict)) {
@@ -131,7 +131,7 @@ export class Verdicts {
    * Tries to learn a verdict. A verdict is final, so one that can't be stored now is not asked for
    * again.
    */
-  #tryToLearn(pending: PendingVerdict, verdict: Verdict): boolean {
+  #tryToLearn(pending: PendingVerdict, verdict: AskedVerdict): boolean {
     try {
       this.#options.learn(pending, verdict);
       return true;
@@ -153,7 +153,7 @@ export class Verdicts {
    * @param onlyIfExpired leaves an attempt open whose lease still runs.
    * @returns undefined for an open attempt, and when no resolver answers.
    */
-  async askOnce(pending: PendingVerdict, onlyIfExpired: boolean): Promise<Verdict | undefined> {
+  async askOnce(pending: PendingVerdict, onlyIfExpired: boolean): Promise<AskedVerdict | undefined> {
     const { splitter, credentials, log } = this.#options;
     const { move, n, ticket } = pending.attempt;
     for (const baseUrl of new Set([...pending.resolvers, pending.to.url])) {
@@ -168,6 +168,7 @@ export class Verdicts {
         );
         if (state !== 'OPEN') return state;
       } catch (error) {
+        if (error instanceof MoverError && error.code === 'STALE_ATTEMPT') return 'FORGOTTEN';
         log.debug({ err: error, resolver: baseUrl }, 'no verdict');
       }
     }

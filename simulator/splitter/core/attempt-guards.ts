@@ -34,7 +34,8 @@ export function refuseOver({ row, splitter }: GuardedRow, attempt: TicketedAttem
     );
   }
   const known = [decided, notice, fence].map((each) => each?.attempt);
-  if (known.some((other) => other !== undefined && isBehind(attempt, other)))
+  const isForgotten = attempt.ticket <= (row.forgotten ?? 0);
+  if (isForgotten || known.some((other) => other !== undefined && isBehind(attempt, other)))
     throw new MoverError(
       'STALE_ATTEMPT',
       `Splitter ${splitter} has seen a newer attempt on volume "${volume}" than ${attemptName(attempt)}.`,
@@ -145,6 +146,32 @@ export function refuseVerdict(
       'STALE_ATTEMPT',
       `Volume "${volume}" is at epoch ${route.epoch}; attempt ${attemptName(attempt)} was bound to ${bound.epoch}.`,
     );
+}
+
+/**
+ * Every attempt with a ticket up to this is over here: a late call of one is refused. A fence that
+ * awaits its verdict is not over, nor is what came after it.
+ */
+export function overUpTo({ decided, forgotten = 0, fence }: VolumeSplitRow): number {
+  const over = Math.max(decided?.attempt.ticket ?? 0, forgotten);
+  return fence === undefined ? over : Math.min(over, fence.attempt.ticket - 1);
+}
+
+/**
+ * The row without the attempt's notice and fence: the replica site has forgotten the attempt, which
+ * it does only once it is over. The route stays; the site names the owner when the volume attaches.
+ */
+export function withForgotten(before: VolumeSplitRow, attempt: TicketedAttempt): VolumeSplitRow | undefined {
+  const { notice, fence, ...row } = before;
+  const isNoticed = isSameAttempt(notice?.attempt, attempt);
+  const isFenced = isSameAttempt(fence?.attempt, attempt);
+  if (!isNoticed && !isFenced) return undefined;
+  return {
+    ...row,
+    ...(notice === undefined || isNoticed ? {} : { notice }),
+    ...(fence === undefined || isFenced ? {} : { fence }),
+    forgotten: Math.max(row.forgotten ?? 0, attempt.ticket),
+  };
 }
 
 export interface LearnedVerdict {

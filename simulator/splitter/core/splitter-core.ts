@@ -24,6 +24,11 @@ export interface PendingVerdict {
   readonly to: Endpoint;
 }
 
+/**
+ * An answer to the question for a verdict. FORGOTTEN: the attempt is over, and nobody knows how.
+ */
+export type AskedVerdict = Verdict | 'FORGOTTEN';
+
 export interface SplitterCoreOptions {
   readonly splitter: SplitterId;
   readonly life: LifeId;
@@ -233,11 +238,17 @@ export class SplitterCore {
         }
       }
     });
+    this.#forgetOthers(attempt);
     const [refusal] = refusals;
     if (refusal !== undefined) throw refusal;
-    this.#others.delete(ticketedName(attempt));
     const learned = splits.flatMap((split) => split.learned(attempt) ?? []);
     return { volumes: splits.map((split) => split.describe()), learned };
+  }
+
+  /** Forgets the cuts of an attempt that fences nothing here any more. */
+  #forgetOthers(attempt: TicketedAttempt): void {
+    if (!this.#index.fenced().some((split) => isSameAttempt(split.row.fence?.attempt, attempt)))
+      this.#others.delete(ticketedName(attempt));
   }
 
   /**
@@ -331,8 +342,18 @@ export class SplitterCore {
     return [...announced.values()];
   }
 
-  /** Learns a verdict that this splitter asked for by itself. */
-  learnPending(pending: PendingVerdict, verdict: Verdict, wallMs: number): void {
+  /**
+   * Learns a verdict that this splitter asked for by itself. If the replica site has forgotten the
+   * attempt, its fence and notice are lifted without one.
+   */
+  learnPending(pending: PendingVerdict, verdict: AskedVerdict, wallMs: number): void {
+    if (verdict === 'FORGOTTEN') {
+      this.#change(() => {
+        for (const volume of pending.volumes) this.volume(volume).letGo(pending.attempt);
+      });
+      this.#forgetOthers(pending.attempt);
+      return;
+    }
     const volumes = pending.volumes.map((volume) => ({
       volume,
       splitter: this.#splitter,

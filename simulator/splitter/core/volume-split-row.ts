@@ -59,6 +59,11 @@ export interface VolumeSplitRow {
     readonly atMs: number;
     readonly backlogBytes: number;
   };
+  /**
+   * The highest ticket of an attempt whose fence or notice was lifted without a verdict: the
+   * replica site has forgotten the attempt. It and every older one are over.
+   */
+  readonly forgotten?: number;
   /** Identity of the disk that guests write. */
   readonly source: SourceId;
   /** A person put this disk in place of the former one, and the replica site does not know yet. */

@@ -21,11 +21,13 @@ import type { Moment } from '../../../control/clock/clock.js';
 import {
   type GuardedRow,
   isFencedByAnother,
+  overUpTo,
   refuseFence,
   refuseNotice,
   refuseOver,
   refuseVerdict,
   renewableFence,
+  withForgotten,
   withLapsedFence,
   withVerdict,
 } from './attempt-guards.js';
@@ -49,6 +51,7 @@ export interface AttachClaim {
   readonly confirmed?: Confirmed;
   readonly ticket: number;
   readonly decided?: { readonly attempt: TicketedAttempt; readonly verdict: Verdict };
+  readonly over: number;
 }
 
 export interface VolumeSplitOptions {
@@ -333,7 +336,7 @@ export class VolumeSplit {
 
   /** What the splitter says of the volume when it attaches it. */
   claim(): AttachClaim {
-    const { route, source, replaces, notice, fence, decided } = this.#row;
+    const { route, source, replaces, notice, fence, decided, forgotten = 0 } = this.#row;
     const tickets = [notice, fence, decided].map((known) => known?.attempt.ticket ?? 0);
     return {
       session: this.#session,
@@ -341,9 +344,10 @@ export class VolumeSplit {
       group: route.group,
       source,
       replaces: replaces === true,
-      ticket: Math.max(...tickets),
+      ticket: Math.max(...tickets, forgotten),
       ...(this.#confirmed === undefined ? {} : { confirmed: this.#confirmed }),
       ...(decided === undefined ? {} : { decided: { attempt: decided.attempt, verdict: decided.verdict } }),
+      over: overUpTo(this.#row),
     };
   }
 
@@ -582,12 +586,14 @@ export class VolumeSplit {
   // ---- cuts ----
 
   /** The volume's cut now, for a point of its group, or why no point may contain it. */
-  standing(): (Cut & { readonly fencedBy?: AttemptRef }) | LeftOut {
+  standing(): (Cut & { readonly fencedBy?: AttemptRef; readonly over?: number }) | LeftOut {
     if (this.sourceState !== 'present') return { volume: this.volume, reason: 'inconsistent' };
     if (this.#mode === 'MARKS_ONLY') return { volume: this.volume, reason: 'marks-only' };
     if (this.#mode === 'INITIALIZING') return { volume: this.volume, reason: 'initializing' };
-    const cut: Cut = { volume: this.volume, session: this.#session, n: this.#lastN };
     const { fence } = this.#row;
+    const over = overUpTo(this.#row);
+    const at: Cut = { volume: this.volume, session: this.#session, n: this.#lastN };
+    const cut = over > 0 ? { ...at, over } : at;
     return fence === undefined ? cut : { ...cut, fencedBy: { move: fence.attempt.move, n: fence.attempt.n } };
   }
 
@@ -750,6 +756,12 @@ export class VolumeSplit {
   learn(attempt: TicketedAttempt, verdict: Verdict, bound: AttemptVolume, to: Endpoint, nowMs: number): void {
     const backlogBytes = this.#backlogBytes();
     const row = withVerdict(this.#row, { attempt, verdict, bound, to, atMs: nowMs, backlogBytes });
+    if (row !== undefined) this.#put(row);
+  }
+
+  /** Lifts the attempt's fence and notice without a verdict: the replica site has forgotten it. */
+  letGo(attempt: TicketedAttempt): void {
+    const row = withForgotten(this.#row, attempt);
     if (row !== undefined) this.#put(row);
   }
 

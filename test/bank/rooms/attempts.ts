@@ -61,8 +61,8 @@ export const attempts: Room = {
     {
       id: 'attempts/ticket-is-the-try',
       file: ATTEMPTS,
-      find: "ticket: state.take('tickets'),",
-      replace: 'ticket: input.attempt.n,',
+      find: "const ticket = state.take('tickets');",
+      replace: 'const ticket = input.attempt.n;',
       breaks: 'Tickets of different moves are equal: a splitter takes the second move for the first one.',
       kind: 'wrong value',
     },
@@ -182,8 +182,8 @@ export const attempts: Room = {
     {
       id: 'attempts/provisional-not-struck',
       file: ATTEMPTS,
-      find: "settleProvisional(state, attempt, 'COMMITTED');",
-      replace: "settleProvisional(state, attempt, 'ABORTED');",
+      find: "settleProvisional(state, attempt, 'COMMITTED');\n  const decided",
+      replace: "settleProvisional(state, attempt, 'ABORTED');\n  const decided",
       breaks: 'Points of the old group keep a volume that had left it: they name writes of the new group.',
       kind: 'wrong value',
     },

@@ -44,6 +44,7 @@ function ofSplitter(v: number, split: SpecSplit, view: VolumeView): string[] {
         ]),
     ...unlike(of('decided'), split.decided, decided?.attempt.ticket ?? 0),
     ...unlike(of('verdict'), split.verdict, decided?.verdict ?? ''),
+    ...unlike(of('forgotten'), split.gone, row.forgotten ?? 0),
     ...unlike(of('source'), split.source, view.source),
     ...unlike(of('mark'), split.mark, view.isMarked),
     ...unlike(of('dirty'), split.dirty, view.isDirty),
@@ -71,6 +72,7 @@ function ofVolume(
     ...unlike(of('session'), spec?.session, row?.session),
     ...unlike(of('sealed'), spec?.sealed, row?.sealed),
     ...unlike(of('hole'), spec?.hole, row?.openHole !== undefined),
+    ...unlike(of('acknowledged ticket'), spec?.over, row?.over ?? 0),
     ...unlike(
       of('log'),
       spec?.log.map(({ s, n, e, kind, tok }) => [s, n, e, kind, tok]),
@@ -83,7 +85,8 @@ function ofRecord(t: number, scenario: Scenario, { records }: SpecWorld, site: S
   const attempt = scenario.tries[t - 1]?.attempt;
   const spec = records.get(t);
   if (attempt === undefined || spec === undefined) return [`there is no try ${t}`];
-  const record = site.attempts.get(attemptName(attempt));
+  const name = attemptName(attempt);
+  const record = site.forgotten.has(name) ? undefined : site.attempts.get(name);
   const of = (what: string): string => `${what} of try ${t}`;
   const left = record?.left;
   const content = site.points.find(({ row }) => row.point.id === left?.point)?.content;

@@ -3,6 +3,7 @@
 // what was compared once is not compared again.
 import type { Cut } from '../../../contracts/attempt.js';
 import { attemptName } from '../../../contracts/attempt.js';
+import type { AskedVerdict } from '../../../simulator/splitter/core/splitter-core.js';
 import { Mover, MOVER_START, type Phase, type Request } from '../mover.js';
 import { type Scenario, siteRows } from '../scenario.js';
 import { Machine } from '../search/machine.js';
@@ -28,6 +29,13 @@ const PHASES: Readonly<Record<string, Phase>> = {
   'learn ABORTED': 'learnAborted',
 };
 
+/** What a splitter that asked is told, by the specification's names of calls. */
+const VERDICTS: Readonly<Record<string, AskedVerdict>> = {
+  'learn COMMITTED': 'COMMITTED',
+  'learn ABORTED': 'ABORTED',
+  'learn FORGOTTEN': 'FORGOTTEN',
+};
+
 const NOBODY = -1;
 
 /** The cores, and one trace at a time. */
@@ -49,7 +57,7 @@ export class Cores {
 
   constructor(scenario: Scenario) {
     this.#scenario = scenario;
-    this.#mover = new Mover(scenario.tries, {});
+    this.#mover = new Mover(scenario.tries, {}, scenario.forgets);
     this.#splitters = splitterMachines(scenario, () => undefined);
     const { groups, volumes } = siteRows(scenario);
     this.#site = new Machine<SiteInput, SiteOutput, SiteView>(
@@ -163,6 +171,9 @@ export class Cores {
       case 'join':
         this.#join(step);
         return;
+      case 'forget':
+        this.#atSite({ key: 'forget', do: 'forget' });
+        return;
       default:
         this.#deliver(step, before, after);
     }
@@ -256,12 +267,20 @@ export class Cores {
     if (v !== NOBODY && asker !== NOBODY) {
       const pending = this.#pending.get(`${asker} ${ticket}`);
       if (pending === undefined) throw new Error('a verdict arrives that no core asked for');
-      const verdict = name === 'learn COMMITTED' ? 'COMMITTED' : 'ABORTED';
+      const verdict = VERDICTS[name];
+      if (verdict === undefined) throw new Error(`no splitter is told "${name}"`);
       const output = this.#splitter(v, { key: `verdict ${ticket} ${verdict}`, do: 'verdict', pending, verdict });
       this.#expectAnswer(step, output, before, after);
       return;
     }
     const request = this.#requestOf(step);
+    if (name === 'resolve' && asker !== NOBODY && this.#scenario.forgets === true) {
+      // A splitter knows the ticket of what it asks about.
+      const { attempt } = this.#mover.tryOf({ ...MOVER_START, at: step.t - 1 });
+      const input: SiteInput = { key: `resolve ${attemptName(attempt)} t${ticket}`, do: 'resolve', attempt, ticket };
+      this.#expectAnswer(step, this.#atSite(input), before, after);
+      return;
+    }
     const output = request.isAtSite ? this.#atSite(request.input) : this.#splitter(v, request.input);
     this.#expectAnswer(step, output, before, after);
   }

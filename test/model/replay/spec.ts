@@ -18,6 +18,7 @@ const splitSchema = z.object({
   void: z.boolean(),
   decided: z.number(),
   verdict: z.string(),
+  gone: z.number(),
   source: z.number(),
   mark: z.boolean(),
   session: z.number(),
@@ -45,6 +46,7 @@ const volSchema = z.object({
   session: z.number(),
   sealed: z.boolean(),
   hole: z.boolean(),
+  over: z.number(),
   log: z.array(frameSchema),
 });
 

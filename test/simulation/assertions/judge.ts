@@ -81,7 +81,7 @@ function checkVerdictsTaught(world: World): void {
   for (const volume of world.volumes) {
     const decided = world.hostOf(volume).core?.volume(volume).row.decided;
     if (decided === undefined) continue;
-    const record = world.site.state.attempt({ move: decided.attempt.move, n: decided.attempt.n });
+    const record = world.recordOf({ move: decided.attempt.move, n: decided.attempt.n });
     if (record?.state !== decided.verdict)
       throw new Error(
         `${volume} learned ${decided.verdict} of ${attemptName(decided.attempt)}, which is ${record?.state}`,

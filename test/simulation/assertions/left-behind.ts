@@ -1,13 +1,16 @@
 // What a move leaves at the replica site and at splitters: nothing open and no fence, when it has
 // ended and while a person holds it.
-import type { AttemptRecord } from '../../../contracts/attempt.js';
+import { attemptName, type AttemptRecord } from '../../../contracts/attempt.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import type { World } from '../world.js';
 
 export function recordsOf(world: World, move: string): AttemptRecord[] {
-  return [...world.site.state.attempts.values()]
-    .map(({ record }) => record)
-    .filter(({ attempt }) => attempt.move === move);
+  const forgotten = world.retention?.forgottenAttempts ?? [];
+  const known = [...world.site.state.attempts.values()].map(({ record }): [string, AttemptRecord] => [
+    attemptName(record.attempt),
+    record,
+  ]);
+  return [...new Map([...forgotten, ...known]).values()].filter(({ attempt }) => attempt.move === move);
 }
 
 /** While a person holds a move none of its attempts is open, and no fence of it is up. */

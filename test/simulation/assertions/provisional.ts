@@ -21,7 +21,7 @@ export function checkProvisional(world: World): { readonly struck: number; reado
 
 function settledAs(world: World, { point: id, member, attempt }: SeenProvisional): 'struck' | 'kept' | 'gone' {
   const row = world.site.state.points.get(id);
-  const verdict = world.site.state.attempt(attempt)?.state;
+  const verdict = world.recordOf(attempt)?.state;
   if (row === undefined || verdict === undefined || verdict === 'OPEN') return 'gone';
   const { members, leftOut } = row.point;
   const found = members.find((candidate) => candidate.volume === member.volume);

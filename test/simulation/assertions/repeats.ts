@@ -69,7 +69,10 @@ function checkRecord(world: World, { call, again, answer, input }: Served): void
   const first = recordOf(answer);
   const name = attemptName(first.attempt);
   const now = world.site.state.attempt(first.attempt);
-  if (now === undefined) throw new Error(`the replica site no longer knows ${name}`);
+  if (now === undefined) {
+    checkForgotten(world, first, call, again);
+    return;
+  }
   const outcome = outcomeOf(again);
   const what = (): string => `"${call}" of ${name} was answered, and repeated with ${JSON.stringify(input)}`;
   if ('code' in outcome) {
@@ -93,6 +96,18 @@ function checkRecord(world: World, { call, again, answer, input }: Served): void
       throw new Error(
         `${what()} its ${field} is ${JSON.stringify(now[field])}, and was ${JSON.stringify(first[field])}`,
       );
+}
+
+/** A late call of an attempt that the site has forgotten is refused, whatever it is. */
+function checkForgotten(world: World, first: AttemptRecord, call: string, again: () => unknown): void {
+  const name = attemptName(first.attempt);
+  const known = world.recordOf(first.attempt);
+  if (known === undefined) throw new Error(`the replica site no longer knows ${name}`);
+  const outcome = outcomeOf(again);
+  const expected = call === 'open' || call === 'resolve' ? 'STALE_ATTEMPT' : 'ATTEMPT_NOT_FOUND';
+  if (!('code' in outcome) || outcome.code !== expected)
+    throw new Error(`"${call}" of ${name}, which is forgotten, gets ${JSON.stringify(outcome)} instead of ${expected}`);
+  world.reaches(`late ${call} of a forgotten attempt`);
 }
 
 /** Whether a step is refused once the attempt is over; of a committed one only the renewal is. */

@@ -29,7 +29,7 @@ const SPLITTER = splitterIdSchema.parse('s1');
 /** How long a step takes, ms; a slow one says how long itself. */
 const STEP_MS = 10;
 
-type StepName = keyof MoveSteps;
+type StepName = Exclude<keyof MoveSteps, 'ticketFloor'>;
 const STEP_NAMES: readonly StepName[] = [...MOVE_STEPS, 'standBy', 'resolve', 'learn'];
 
 /** A person asks while a step runs, before its effect or after it. */
@@ -173,6 +173,7 @@ class Run {
   /** How far the splitters' wall clocks are ahead: their cuts carry it. */
   readonly #aheadMs: number;
   #nowMs = 0;
+  #floor = 0;
   #isCancelled = false;
   readonly #shields = new Shields();
   readonly #scopes = new Scopes();
@@ -291,8 +292,14 @@ class Run {
 
   #steps(manner: string): MoveSteps {
     return {
-      notify: (input, attempt) =>
-        this.#call('notify', `${attemptName(attempt)} → ${input.to}`, manner, () => this.#open(attempt)),
+      ticketFloor: async () => {
+        this.#floor += 1;
+        return this.#floor;
+      },
+      notify: (input, attempt, floor) => {
+        this.#checkFloor(floor);
+        return this.#call('notify', `${attemptName(attempt)} → ${input.to}`, manner, () => this.#open(attempt));
+      },
       standBy: (context, until) =>
         this.#call('standBy', `${attemptName(context.attempt)} until ${until}`, manner, () => this.#controls.approve()),
       flush: (context) => this.#call('flush', attemptName(context.attempt), manner, () => this.#flush(context)),
@@ -305,11 +312,20 @@ class Run {
         this.#call('reconfigure', `${attemptName(context.attempt)} cut at ${flushed.cutAtMs}`, manner, () =>
           this.#commit(context),
         ),
-      resolve: (attempt, reason) =>
-        this.#call('resolve', `${attemptName(attempt)} "${reason}"`, manner, () => this.#resolve(attempt, reason)),
+      resolve: (attempt, reason, floor) => {
+        this.#checkFloor(floor);
+        return this.#call('resolve', `${attemptName(attempt)} "${reason}"`, manner, () =>
+          this.#resolve(attempt, reason),
+        );
+      },
       learn: (record, verdict) =>
         this.#call('learn', `${attemptName(record.attempt)} is ${verdict} (${record.state})`, manner, () => undefined),
     };
+  }
+
+  /** Each attempt has a floor of its own, which all its calls carry. */
+  #checkFloor(floor: number | undefined): void {
+    if (floor !== this.#floor) throw new Error(`a call carries the floor ${floor} instead of ${this.#floor}`);
   }
 
   #contextOf(attempt: AttemptRef): AttemptContext {
