@@ -1,5 +1,5 @@
-// What it costs to verify, to recover and to resync a volume of 16 TiB with little in it: the cost follows the
-// content.
+// What it costs to verify, to recover and to resync a volume of 16 TiB with little in it: the cost
+// follows the content.
 import { randomFillSync } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
