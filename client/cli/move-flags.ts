@@ -12,6 +12,7 @@ export interface MoveInputFlags extends GlobalFlags {
   readonly verify?: boolean;
   readonly keepLeft?: KeepRequest;
   readonly manual?: boolean;
+  readonly queue?: boolean;
   readonly fenceFrom?: number;
   readonly fenceBy?: number;
 }
@@ -25,7 +26,7 @@ export function withMoveFlags(command: Command): Command {
 
 /** The input as typed; the client checks it. */
 export function moveInputOf(volumes: readonly string[], flags: MoveInputFlags): MoveInput {
-  const { to, from, operator, reason, verify, keepLeft, manual, fenceFrom, fenceBy } = flags;
+  const { to, from, operator, reason, verify, keepLeft, manual, queue, fenceFrom, fenceBy } = flags;
   const [first = '', ...more] = volumes;
   return {
     ...(more.length === 0 ? { volume: first } : { volumes: [...volumes] }),
@@ -34,6 +35,7 @@ export function moveInputOf(volumes: readonly string[], flags: MoveInputFlags): 
     ...(operator === undefined ? {} : { operator }),
     ...(reason === undefined ? {} : { reason }),
     ...(verify === undefined ? {} : { verify }),
+    ...(queue === undefined ? {} : { queue }),
     ...(manual === true ? { cutover: 'manual' as const } : {}),
     options: {
       ...(keepLeft === undefined ? {} : { keepLeft }),

@@ -14,6 +14,7 @@ import { bytes, duration, time } from '../text/format.js';
 import { nextOfMove } from './next-commands.js';
 
 const STEP_MEANING: Readonly<Record<StepReport['step'], string>> = {
+  queued: 'waited for another move of the volumes',
   notify: 'attempt opened, splitters notified',
   ready: 'stood by until the fence was due',
   flush: 'fence raised, everything up to the cut applied',

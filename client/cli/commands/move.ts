@@ -43,6 +43,10 @@ export function moveCommand(context: CommandContext): Command {
       '--manual',
       'stand by at "ready", and raise the fence when somebody approves: volume-mover approve <move-id>',
     )
+    .option(
+      '--queue',
+      'if another move holds a volume, wait for it; then move the volumes only if they are still in the same group',
+    )
     .addOption(
       new Option('--fence-from <time>', 'raise no fence before this time, e.g. 2026-11-23T22:00:00Z').argParser(
         parseMoment,
