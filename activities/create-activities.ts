@@ -3,11 +3,12 @@
 import { Context } from '@temporalio/activity';
 import type { AttemptRecord, AttemptRef, Verdict } from '../contracts/attempt.js';
 import type { ParsedMoveInput } from '../contracts/move.js';
-import type { AttemptContext, Flushed, Reconfigured, Snapshot, StandByUntil } from '../contracts/steps.js';
+import type { AttemptContext, Flushed, Held, Reconfigured, Snapshot, StandByUntil } from '../contracts/steps.js';
 import type { StoredMoveReport } from '../contracts/report.js';
 import type { VerifyReport } from '../contracts/verify.js';
 import { BATCH_RUN_EVENTS_MAX } from '../contracts/batch-run.js';
 import { type BatchSettings, createBatchActivities } from './batch/create-batch-activities.js';
+import { awaitTurn } from './await-turn.js';
 import { bookmark } from './bookmark.js';
 import { learn, resolve } from './compensation.js';
 import { toFailure } from './failure.js';
@@ -30,8 +31,10 @@ import { verify, type VerifyWork } from './verify.js';
 export function createActivities(ports: Ports, batches: BatchSettings = { runEventsMax: BATCH_RUN_EVENTS_MAX }) {
   return {
     ...createBatchActivities(ports, batches),
-    notify: async (input: ParsedMoveInput, attempt: AttemptRef, floor?: number): Promise<AttemptContext> =>
+    notify: async (input: ParsedMoveInput, attempt: AttemptRef, floor?: number): Promise<AttemptContext | Held> =>
       runStep(ports, async (run, within) => notify(within, input, attempt, run, floor)),
+    awaitTurn: async (input: ParsedMoveInput, held: Held, sinceMs: number): Promise<void> =>
+      runStep(ports, async (run, within) => awaitTurn(within, input, held, sinceMs, run)),
     standBy: async (context: AttemptContext, until: StandByUntil): Promise<void> =>
       runStep(ports, async (run, within) => standBy(within, context, until, run)),
     flush: async (context: AttemptContext): Promise<Flushed> =>

@@ -1,21 +1,22 @@
 // Step 1: checks the plan, opens the attempt at the replica site, and tells the splitters that the
 // volumes will leave.
 import type { AttemptRef } from '../contracts/attempt.js';
+import { hasRemedy } from '../contracts/error-registry.js';
 import { MoverError } from '../contracts/errors.js';
 import type { MovePlan, ParsedMoveInput } from '../contracts/move.js';
-import type { AttemptContext } from '../contracts/steps.js';
+import type { AttemptContext, Held } from '../contracts/steps.js';
 import { bySplitter, contextOf, findAttempt, refuseAborted } from './attempt-context.js';
 import { isTooLateToFence, windowClosed, type FenceClock } from './fence-by.js';
-import { planMove, refuseUnlessOk } from './plan.js';
+import { planMove, QUEUE_ADVICE, refuseUnlessOk } from './plan.js';
 import { applianceOf, type Ports } from '../control/ports.js';
 
 /**
- * Notifies.
+ * Notifies, or tells a move that queues who holds its volumes.
  * @param floor the next ticket when the attempt was planned, from the workflow's history. A step
  * must not read it anew: a repeated call could then open a forgotten attempt again.
  * @throws MoverError MOVE_REFUSED with every reason against the move; ATTEMPT_ABORTED;
- * WINDOW_CLOSED; VOLUME_BUSY and others that pass by themselves; those of the appliance's `open`
- * and the splitter's `notify`.
+ * WINDOW_CLOSED; those that pass by themselves; those of the appliance's `open` and the splitter's
+ * `notify`.
  */
 export async function notify(
   ports: Ports,
@@ -23,17 +24,21 @@ export async function notify(
   attempt: AttemptRef,
   clock: FenceClock,
   floor?: number,
-): Promise<AttemptContext> {
+): Promise<AttemptContext | Held> {
   if (isTooLateToFence(input.options, clock)) return await committed(ports, input, attempt);
   const plan = await planMove(ports, input, attempt.move);
   if (!plan.ok) {
     const earlier = await resume(ports, input, attempt);
     if (earlier !== undefined) return earlier;
-    refuseUnlessOk(plan);
+    const held = input.queue === true ? heldOf(plan) : undefined;
+    if (held !== undefined) return held;
+    refuseUnlessOk(plan, input);
   }
   try {
     return await notifySplitters(ports, await open(ports, plan, input, attempt, floor));
   } catch (error) {
+    // Another move was first. A later look may find the volume where that move has put it.
+    if (error instanceof Overtaken) return overtaken(error, plan, input);
     // The volumes have since moved away and back to where this move found them, at later epochs.
     const earlier = isMismatch(error) ? await resume(ports, input, attempt) : undefined;
     if (earlier === undefined) throw error;
@@ -49,6 +54,24 @@ async function committed(ports: Ports, input: ParsedMoveInput, attempt: AttemptR
   const record = await findAttempt(ports, attempt);
   if (record?.state !== 'COMMITTED') throw windowClosed(input.options);
   return await contextOf(ports, record, input.options);
+}
+
+/** Another move opened an attempt of a volume between the plan and the opening of this one. */
+class Overtaken extends MoverError {}
+
+/** @throws MoverError MOVE_REFUSED for a move that does not queue */
+function overtaken({ message }: Overtaken, { from }: MovePlan, { queue }: ParsedMoveInput): Held {
+  if (queue === true && from !== undefined) return { holders: [], from: from.group };
+  throw new MoverError('MOVE_REFUSED', `The move cannot be made: another move was first. ${message} ${QUEUE_ADVICE}`, {
+    reasons: [{ code: 'VOLUME_BUSY', subject: 'volumes', message }],
+  });
+}
+
+/** Who holds the volumes, if that is all that is against the move, or passes by itself like it. */
+function heldOf({ reasons, volumes, from }: MovePlan): Held | undefined {
+  if (from === undefined || !reasons.every(({ code }) => hasRemedy(code, 'waiting'))) return undefined;
+  const holders = volumes.flatMap(({ volume, heldBy }) => (heldBy === undefined ? [] : [{ volume, move: heldBy }]));
+  return holders.length === 0 ? undefined : { holders, from: from.group };
 }
 
 function isMismatch(error: unknown): boolean {
@@ -67,6 +90,12 @@ async function resume(ports: Ports, input: ParsedMoveInput, attempt: AttemptRef)
   return record.state === 'COMMITTED' ? context : await notifySplitters(ports, context);
 }
 
+/** @throws Overtaken instead of VOLUME_BUSY; otherwise the error itself */
+function rethrowOvertaken(error: unknown): never {
+  if (error instanceof MoverError && error.code === 'VOLUME_BUSY') throw new Overtaken(error.code, error.message);
+  throw error;
+}
+
 async function open(
   ports: Ports,
   { from, to, volumes }: MovePlan,
@@ -77,7 +106,7 @@ async function open(
   if (from === undefined || to === undefined) {
     throw new MoverError('INTERNAL', 'A plan without reasons against it names both groups.');
   }
-  const record = await applianceOf(ports, from.appliance).calls.open({
+  const opening = {
     attempt,
     volumes: volumes.map(({ volume, splitter, epoch }) => ({ volume, splitter, epoch })),
     from: from.group,
@@ -85,7 +114,8 @@ async function open(
     leaseMs: options.leaseMs,
     deadlineAfterMs: options.attemptDeadlineMs,
     ...(floor === undefined ? {} : { floor }),
-  });
+  };
+  const record = await applianceOf(ports, from.appliance).calls.open(opening).catch(rethrowOvertaken);
   refuseAborted(record);
   const { contents } = record;
   if (contents === undefined) throw new MoverError('INTERNAL', 'An attempt that was opened has contents.');

@@ -37,8 +37,9 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
         volume.volume,
         `volume "${volume.volume}" is in group "${volume.group}", not "${input.from}"`,
       );
-    if (volume.openAttempt !== undefined && volume.openAttempt.move !== own)
-      addReason('VOLUME_BUSY', volume.volume, `volume "${volume.volume}" is being moved by ${volume.openAttempt.move}`);
+    const holder = holderOf(volume, own);
+    if (holder !== undefined)
+      addReason('VOLUME_BUSY', volume.volume, `volume "${volume.volume}" is being moved by ${holder}`);
   }
   const sources = new Set(volumes.map((volume) => volume.group));
   if (sources.size > 1)
@@ -78,7 +79,7 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
     );
   }
   const clocks = new ClockComparison();
-  const checked = await Promise.all(volumes.map((volume) => checkSplitter(ports, volume, addReason, clocks)));
+  const checked = await Promise.all(volumes.map((volume) => checkSplitter(ports, volume, own, addReason, clocks)));
   for (const served of [from, to]) if (served !== undefined) await checkGroup(ports, served, addReason, clocks);
   const { warnings } = clocks;
   return {
@@ -91,19 +92,43 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
   };
 }
 
+/** The other move that holds the volume, if one does. */
+function holderOf({ openAttempt }: SiteVolume, own: MoveId | undefined): MoveId | undefined {
+  return openAttempt?.move === own ? undefined : openAttempt?.move;
+}
+
 /**
  * Refuses a plan with reasons. @throws MoverError MOVE_REFUSED with every reason, or the first
- * reason if all pass by themselves.
+ * reason if the move waits for all to pass by themselves. For another move it waits only if it
+ * queues.
  */
-export function refuseUnlessOk(plan: MovePlan): void {
-  if (plan.ok) return;
-  const listed = plan.reasons.map((reason) => reason.message).join('; ');
-  const lasting = plan.reasons.filter((reason) => !hasRemedy(reason.code, 'waiting'));
-  const [first] = plan.reasons;
-  const code = lasting.length > 0 || first === undefined ? 'MOVE_REFUSED' : first.code;
-  throw new MoverError(code, `The move cannot be made${lasting.length > 0 ? '' : ' yet'}: ${listed}.`, {
-    reasons: plan.reasons,
-  });
+export function refuseUnlessOk({ ok, reasons, volumes }: MovePlan, { queue }: Pick<ParsedMoveInput, 'queue'>): void {
+  if (ok) return;
+  const listed = reasons.map((reason) => reason.message).join('; ');
+  const passing = reasons.filter(({ code }) => hasRemedy(code, 'waiting'));
+  const isWaitedFor = passing.length === reasons.length && (queue === true || !passing.some(isOfHolder));
+  const [first] = reasons;
+  const code = isWaitedFor && first !== undefined ? first.code : 'MOVE_REFUSED';
+  const holder = volumes.find(({ heldBy }) => heldBy !== undefined)?.heldBy;
+  const advice =
+    holder === undefined || isWaitedFor || passing.length < reasons.length ? '' : ` ${holderAdvice(holder)}`;
+  throw new MoverError(code, `The move cannot be made${isWaitedFor ? ' yet' : ''}: ${listed}.${advice}`, { reasons });
+}
+
+function isOfHolder({ code }: Reason): boolean {
+  return code === 'VOLUME_BUSY';
+}
+
+export const QUEUE_ADVICE =
+  'To wait for its end, and then move the volume if it is still in its group: start this move again with --queue ("queue": true).';
+
+/** What people can do about a move that holds their volume. */
+function holderAdvice(holder: string): string {
+  return [
+    `To follow that move: volume-mover watch ${holder}. To end it: volume-mover cancel ${holder}.`,
+    QUEUE_ADVICE,
+    'A move that no longer runs lets go by itself when its lease ends, by default within about a minute.',
+  ].join(' ');
 }
 
 type AddReason = (code: ErrorCode, subject: string, message: string) => void;
@@ -141,15 +166,18 @@ async function checkGroup(
 async function checkSplitter(
   ports: Ports,
   volume: SiteVolume,
+  own: MoveId | undefined,
   addReason: AddReason,
   clocks: ClockComparison,
 ): Promise<MovePlan['volumes'][number]> {
+  const heldBy = holderOf(volume, own);
   const planned = {
     volume: volume.volume,
     sizeBytes: volume.sizeBytes,
     splitter: volume.splitter,
     epoch: volume.epoch,
     undistributedBytes: volume.undistributedBytes,
+    ...(heldBy === undefined ? {} : { heldBy }),
   };
   const split = await askSplitter(ports, volume, addReason, clocks);
   if (split === undefined) return { ...planned, unconfirmedBytes: 0 };

@@ -381,7 +381,8 @@ const REGISTRY = {
   },
   VOLUME_BUSY: {
     title: 'Another operation on the volume is under way',
-    action: 'Wait until it has ended. A move can also be cancelled: volume-mover cancel <move-id>',
+    action:
+      'Wait until it has ended: a move does so with --queue. A move can also be cancelled: volume-mover cancel <move-id>',
     status: 409,
     retryable: true,
     exit: 'refused',

@@ -82,6 +82,11 @@ export const moveInputSchema = z
      * Default: `automatic`.
      */
     cutover: z.enum(['automatic', 'manual']).optional(),
+    /**
+     * Waits while another move holds a volume, and then moves it only out of the group in which it
+     * was when the wait began. Default: false, the move is refused.
+     */
+    queue: z.boolean().optional(),
     /** The batch that started the move, and the move's number in it. */
     batch: z.strictObject({ batch: moveIdSchema, seq: z.number().int().min(0) }).optional(),
     options: moveOptionsSchema.prefault({}),
@@ -155,6 +160,8 @@ export const movePlanSchema = z.strictObject({
       epoch: epochSchema,
       unconfirmedBytes: bytesSchema,
       undistributedBytes: bytesSchema,
+      /** The other move that holds the volume; absent while none does. */
+      heldBy: moveIdSchema.optional(),
     }),
   ),
   from: endpointSchema.optional(),
@@ -166,7 +173,7 @@ export const movePlanSchema = z.strictObject({
 export type MovePlan = z.infer<typeof movePlanSchema>;
 
 export const stepReportSchema = z.strictObject({
-  step: z.enum([...MOVE_STEPS, 'ready', 'resolve', 'learn', 'verify']),
+  step: z.enum([...MOVE_STEPS, 'queued', 'ready', 'resolve', 'learn', 'verify']),
   attempt: z.number().int(),
   startedAtMs: timeMsSchema,
   endedAtMs: timeMsSchema,
@@ -178,6 +185,8 @@ export type StepReport = z.infer<typeof stepReportSchema>;
 export const moveStageSchema = z.enum([
   'planning',
   ...MOVE_STEPS,
+  /** Another move holds a volume; no attempt is open. */
+  'queued',
   /** The attempt is open and kept ready; the fence waits for its time or for an approval. */
   'ready',
   /** No attempt is open; a person holds the move. */

@@ -23,6 +23,7 @@ export type SearchAttributeName = keyof typeof SEARCH_ATTRIBUTES;
  */
 export type SearchStage =
   | 'planning'
+  | 'queued'
   | 'ready'
   | 'paused'
   | 'flush'
@@ -43,6 +44,7 @@ export function searchStageOf(stage: MoveStage): SearchStage {
     case 'reconfigure':
       return 'fenced';
     case 'planning':
+    case 'queued':
     case 'ready':
     case 'paused':
     case 'flush':

@@ -4,7 +4,7 @@
 import type { AttemptRecord, AttemptRef, AttemptVolume, Cut, Endpoint, TicketedAttempt, Verdict } from './attempt.js';
 import type { ClockDoubt } from './clock.js';
 import type { MovedVolume, ParsedMoveInput } from './move.js';
-import type { PointId, VolumeId } from './ids.js';
+import type { GroupId, MoveId, PointId, VolumeId } from './ids.js';
 
 /** What every step after notify needs to know about the attempt. */
 export interface AttemptContext {
@@ -13,6 +13,13 @@ export interface AttemptContext {
   readonly from: Endpoint;
   readonly to: Endpoint;
   readonly options: ParsedMoveInput['options'];
+}
+
+/** What notify finds instead of opening an attempt: other moves hold volumes of the move. */
+export interface Held {
+  readonly holders: readonly { readonly volume: VolumeId; readonly move: MoveId }[];
+  /** The group that the volumes were in. The move takes them from there or not at all. */
+  readonly from: GroupId;
 }
 
 /** The result of the flush: the fence's cuts and their time. */
@@ -57,8 +64,13 @@ export interface MoveSteps {
    * Undefined for a history or a replica site of an earlier version.
    */
   ticketFloor(): Promise<number | undefined>;
-  /** Checks the plan, opens the attempt, and notifies each splitter. */
-  notify(input: ParsedMoveInput, attempt: AttemptRef, floor?: number): Promise<AttemptContext>;
+  /**
+   * Checks the plan, opens the attempt, and notifies each splitter. A move that queues is told who
+   * holds its volumes.
+   */
+  notify(input: ParsedMoveInput, attempt: AttemptRef, floor?: number): Promise<AttemptContext | Held>;
+  /** Waits until none of the holders holds its volume any more. */
+  awaitTurn(input: ParsedMoveInput, attempt: AttemptRef, held: Held, sinceMs: number): Promise<void>;
   /**
    * Keeps an attempt ready for its fence: renews its lease and looks how much is in transit. Ends
    * at the earliest time for a fence, or, for an approval, when it is cancelled.

@@ -12,6 +12,7 @@ export interface WishFlags extends GlobalFlags {
   readonly verify?: boolean;
   readonly keepLeft?: KeepRequest;
   readonly manual?: boolean;
+  readonly queue?: boolean;
   readonly fenceFrom?: number;
   readonly fenceBy?: number;
 }
@@ -42,11 +43,12 @@ export function moveInputOf(volumes: readonly string[], flags: MoveInputFlags): 
 
 /** What of an input is the same for any volumes and groups. */
 export function wishesOf(flags: WishFlags): ReverseInput {
-  const { operator, reason, verify, keepLeft, manual, fenceFrom, fenceBy } = flags;
+  const { operator, reason, verify, keepLeft, manual, queue, fenceFrom, fenceBy } = flags;
   return {
     ...(operator === undefined ? {} : { operator }),
     ...(reason === undefined ? {} : { reason }),
     ...(verify === undefined ? {} : { verify }),
+    ...(queue === undefined ? {} : { queue }),
     ...(manual === true ? { cutover: 'manual' as const } : {}),
     options: {
       ...(keepLeft === undefined ? {} : { keepLeft }),

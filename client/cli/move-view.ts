@@ -14,6 +14,7 @@ import { bytes, duration, time } from '../text/format.js';
 import { nextOfMove } from './next-commands.js';
 
 const STEP_MEANING: Readonly<Record<StepReport['step'], string>> = {
+  queued: 'waited for another move of the volumes',
   notify: 'attempt opened, splitters notified',
   ready: 'stood by until the fence was due',
   flush: 'fence raised, everything up to the cut applied',
@@ -102,7 +103,10 @@ export function moveLine(move: Move, nowMs: number): string {
   const what = progress === undefined ? '' : `${namesOf(progress.volumes)} → ${progress.to}  `;
   const took = duration(Math.max(0, (endedAtMs ?? nowMs) - startedAtMs));
   const end = error === undefined ? '' : `: ${error.message} (${error.code})`;
-  return printable(`${what}${state === 'running' ? stageText(progress?.stage) : state}, ${took}  ${workflowId}${end}`);
+  const waits = state === 'running' && progress?.stage === 'queued' ? `  ${progress.waitsFor ?? ''}` : '';
+  return printable(
+    `${what}${state === 'running' ? stageText(progress?.stage) : state}, ${took}  ${workflowId}${end}${waits}`,
+  );
 }
 
 /** @example "flush (step 2 of 5)", "rolling-back" */

@@ -52,7 +52,7 @@ export interface StartMoveOptions extends StartOptions {
 }
 
 /** What a move back may be asked for: the rest follows from the move that it reverses. */
-export type ReverseInput = Pick<MoveInput, 'operator' | 'reason' | 'verify' | 'cutover' | 'options'>;
+export type ReverseInput = Pick<MoveInput, 'operator' | 'reason' | 'verify' | 'cutover' | 'queue' | 'options'>;
 
 export type ReverseOptions = Pick<StartMoveOptions, 'planFirst' | 'again'>;
 

@@ -212,7 +212,7 @@ export class Moves implements MoveClient {
 
   async #refuseImpossible(input: ParsedMoveInput): Promise<void> {
     try {
-      refuseUnlessOk(await planWithClocks(this.#ports, this.#estate, input));
+      refuseUnlessOk(await planWithClocks(this.#ports, this.#estate, input), input);
     } catch (error) {
       if (error instanceof MoverError && error.retryable) return;
       throw error;

@@ -444,6 +444,29 @@ test('a move stands by for an approval, is paused and resumed, and says all the 
   expect(late.stderr).toContain(`To move them back: volume-mover reverse ${id}`);
 });
 
+test('a second move of a volume is refused with what to type; with --queue it waits until the first has ended', async () => {
+  const { answer } = await json(startedSchema, 'move', 'vm-2-disk-0', '--to', 'cg-silver', '--manual', '--no-wait');
+  const { moveId: first } = answer;
+  await untilTrue('the first move holds the volume', PATIENCE_MS, async () =>
+    (await cli('status', first)).stdout.includes('running (ready)'),
+  );
+  const words = ['move', 'vm-2-disk-0', '--to', 'cg-silver'];
+  const refused = await cli(...words);
+  expect(refused).toMatchObject({ exitCode: EXIT.refused, stdout: '' });
+  expect(refused.stderr).toContain(`is being moved by ${first}. (MOVE_REFUSED)`);
+  expect(refused.stderr).toContain(`To follow that move: volume-mover watch ${first}.`);
+  expect((await cli('plan', 'vm-2-disk-0', '--to', 'cg-silver')).stdout).toContain(`is being moved by ${first}`);
+  const { answer: second } = await json(startedSchema, ...words, '--queue', '--no-wait');
+  const says = `move ${first} has volume "vm-2-disk-0". It then moves the volumes only if they are still in group "cg-gold"`;
+  await untilTrue('a status that says what it waits for', PATIENCE_MS, async () => {
+    const { stdout } = await cli('status', second.moveId);
+    return stdout.includes('running (queued)') && stdout.includes(says);
+  });
+  expect((await cli('abort', first, '--reason', 'the other one is to go')).exitCode).toBe(EXIT.ok);
+  for await (const { state } of client.moves.follow(second.moveId))
+    if (state !== 'running') expect(state).toBe('moved');
+});
+
 async function* chunksOf(path: string): AsyncGenerator<Chunk> {
   const chunkBytes = 1024 * 1024;
   const file = await open(path);

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { ERRORS, MoverError, problemSchema, type ErrorCode } from '../../contracts/errors.js';
 import { MOVE_STEPS, moveProgressSchema } from '../../contracts/move.js';
 import type { AppliancePort, SplitterPort } from '../../control/ports.js';
-import { activitiesOf, failedTasksOf, failureOf, Moves, runsOf, summariesOf } from './support/moves.js';
+import { activitiesOf, failureOf, Moves, runsOf, summariesOf } from './support/moves.js';
 import { PATIENCE_MS } from '../support/until.js';
 
 let moves: Moves;
@@ -197,23 +197,6 @@ test('attempts end with the last one allowed', async () => {
   const failure = await failureOf(handle);
   expect(failure.type).toBe('CUT_VOID');
   expect(failure.message).toContain('failed at step 3/5 (snapshot), attempt 2');
-  await moves.live.checkPromises();
-});
-
-test('a move waits for another move of the same volume to end', async () => {
-  moves = await Moves.start();
-  const drain = moves.live.faults.hold('drain', 'before');
-  const first = await moves.move({ volume: 's0v0', to: 'g2' });
-  await drain.reached;
-  const second = await moves.move({ volume: 's0v0', to: 'g3' });
-  await expect
-    .poll(async () => (await second.describe()).raw.pendingActivities?.[0]?.attempt ?? 0, { timeout: PATIENCE_MS })
-    .toBeGreaterThan(1);
-  drain.release();
-  await first.result();
-  await second.result();
-  expect(moves.live.groupOf('s0v0')).toBe('g3');
-  expect(await failedTasksOf(second)).toBe(0);
   await moves.live.checkPromises();
 });
 

@@ -80,7 +80,7 @@ const recordings: readonly Recording[] = [
     name: 'approved',
     run: async (moves) => {
       const handle = await moves.move({ ...MOVE, cutover: 'manual' });
-      await untilReady(handle);
+      await untilStage(handle, 'ready');
       await request(handle, 'approve');
       return handle;
     },
@@ -91,6 +91,19 @@ const recordings: readonly Recording[] = [
       const handle = await requestDuring(moves, 'pause', 'bookmark');
       await request(handle, 'resume');
       return handle;
+    },
+  },
+  {
+    name: 'queued',
+    run: async (moves) => {
+      const hold = moves.live.faults.hold('open', 'after');
+      const first = await moves.move({ ...MOVE, to: 'g3' });
+      await hold.reached;
+      const second = await moves.move({ ...MOVE, queue: true });
+      await untilStage(second, 'queued');
+      await first.cancel();
+      hold.release();
+      return second;
     },
   },
   { name: 'aborted-by-a-person', run: async (moves) => requestDuring(moves, 'abort', 'drain') },
@@ -111,10 +124,10 @@ async function requestDuring(moves: Moves, name: MoveRequestName, call: 'bookmar
   return handle;
 }
 
-async function untilReady(handle: MoveHandle): Promise<void> {
-  await untilTrue('the wait for an approval', PATIENCE_MS, async () => {
+async function untilStage(handle: MoveHandle, wanted: MoveProgress['stage']): Promise<void> {
+  await untilTrue(`the stage ${wanted}`, PATIENCE_MS, async () => {
     const { stage } = await handle.query<MoveProgress>('progress');
-    return stage === 'ready';
+    return stage === wanted;
   });
 }
 

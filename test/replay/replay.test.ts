@@ -28,6 +28,7 @@ test('there is a history of each way a move can end, and of the runs of a batch'
       'invalid-input',
       'next-attempt',
       'paused-and-resumed',
+      'queued',
       'report-stored-later',
       'retried',
       'started-searchable',

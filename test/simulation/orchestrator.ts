@@ -4,6 +4,7 @@ import { bookmark } from '../../activities/bookmark.js';
 import { learn, resolve } from '../../activities/compensation.js';
 import { flush } from '../../activities/flush.js';
 import { notify } from '../../activities/notify.js';
+import { awaitTurn } from '../../activities/await-turn.js';
 import type { StepRun } from '../../activities/run.js';
 import { reconfigure } from '../../activities/reconfigure.js';
 import { snapshot } from '../../activities/snapshot.js';
@@ -50,6 +51,7 @@ export interface Trouble {
   readonly aims?: readonly AimPlan[];
   readonly options?: Partial<MoveOptions>;
   readonly cutover?: 'manual';
+  readonly queue?: boolean;
   /** A person asks things of the move at random, so long; then only lets it go on. */
   readonly steeredForMs?: number;
 }
@@ -97,6 +99,7 @@ export async function runMove(
     volumes,
     to,
     ...(trouble.cutover === undefined ? {} : { cutover: trouble.cutover }),
+    ...(trouble.queue === undefined ? {} : { queue: trouble.queue }),
     options: {
       leaseMs: LEASE_MS,
       lagWaitMs: 4_000,
@@ -340,6 +343,8 @@ class Run {
     return {
       ticketFloor: () => step(limit.notify, () => ticketFloor(ports)),
       notify: (parsed, attempt, floor) => step(limit.notify, (run) => notify(ports, parsed, attempt, run, floor)),
+      awaitTurn: (parsed, _attempt, held, sinceMs) =>
+        step(STEP_LIMIT_MS.patient, (run) => awaitTurn(ports, parsed, held, sinceMs, run)),
       standBy: (context, until) => step(STEP_LIMIT_MS.patient, (run) => standBy(ports, context, until, run)),
       flush: (context) => step(limit.other, (run) => flush(ports, context, run)),
       snapshot: (context, flushed) => step(limit.other, () => snapshot(ports, context, flushed)),

@@ -45,7 +45,7 @@ export async function tellStory(world: World, seed: number, moves: number, plan:
     const move = `m${i}@seed${seed}`;
     const { group, volumes } = chooseVolumes(world);
     const to = world.chance.pick(world.groups.map((served) => served.group).filter((target) => target !== group));
-    const trouble = plan.trouble(world);
+    const trouble: Trouble = { ...plan.trouble(world), queue: i % 2 === 0 };
     const others = [...running.values()].filter((other) => other.volumes.some((volume) => volumes.includes(volume)));
     for (const other of others) other.crossed = true;
     if (others.length > 0) world.reaches('moves of one volume at the same time');
@@ -102,7 +102,7 @@ export async function tellEpilogue(world: World, seed: number): Promise<Told[]> 
     );
     if (volumes.length === 0 || target === undefined) continue;
     const move = `epilogue${i}@seed${seed}`;
-    const end = await runMove(world, move, volumes, target.group, { workerDies: 0 });
+    const end = await runMove(world, move, volumes, target.group, { workerDies: 0, queue: true });
     for (const volume of volumes) moved.add(volume);
     const tale: Told = { move, volumes, end, crossed: false, reset: false, hasWindow: false, steered: false };
     checkEnded(world, tale);

@@ -1,9 +1,10 @@
 // How far a flush is: the rate at which bytes become fewer, and the words for it.
 import { describe, expect, test } from 'vitest';
 import { ShrinkRate } from '../../activities/shrink-rate.js';
-import { doingText, stageLine } from '../../client/cli/move-view.js';
+import { doingText, moveLine, stageLine } from '../../client/cli/move-view.js';
 import { bytesSchema } from '../../contracts/numbers.js';
-import type { Heartbeat } from '../../contracts/move.js';
+import { moveIdSchema } from '../../contracts/ids.js';
+import { type Heartbeat, moveProgressSchema } from '../../contracts/move.js';
 
 const MIB = 1024 * 1024;
 
@@ -50,4 +51,20 @@ describe('the words', () => {
       '  … flush: 19.4 MiB left, fenced 200 ms (2.0 s)',
     );
   });
+});
+
+test('the line of a move that queues says what it waits for', () => {
+  const progress = moveProgressSchema.parse({
+    move: 'm-2',
+    volumes: ['v1'],
+    to: 'silver',
+    stage: 'queued',
+    attempt: 1,
+    waitsFor: 'Waits since noon: move m-1 has volume "v1".',
+    steps: [],
+  });
+  const move = { moveId: moveIdSchema.parse('m-2'), workflowId: 'm-2', runId: 'r-1', url: undefined, startedAtMs: 0 };
+  expect(moveLine({ ...move, state: 'running', progress }, 2_000)).toBe(
+    'v1 → silver  queued, 2.0 s  m-2  Waits since noon: move m-1 has volume "v1".',
+  );
 });

@@ -177,6 +177,8 @@ export class BatchRunner {
       ...(operator === undefined ? {} : { operator }),
       ...(reason === undefined ? {} : { reason }),
       ...(options.verify ? { verify: true } : {}),
+      // A move by hand must not make a nightly batch fail.
+      queue: true,
       batch: { batch: this.#batch.id, seq },
       options: { ...options.move, ...(Number.isFinite(fenceByMs) ? { fenceByMs } : {}) },
     };

@@ -49,12 +49,14 @@ function given(floor: number | undefined): [floor?: number] {
 
 function stepsWith(optionsOf: OptionsOf): MoveSteps {
   // Each call passes its own timeouts, but a proxy can't be made without one.
-  const { notify, standBy, flush, snapshot, bookmark, reconfigure, resolveAttempt, learnVerdict } =
+  const { notify, awaitTurn, standBy, flush, snapshot, bookmark, reconfigure, resolveAttempt, learnVerdict } =
     proxyActivities<MoveActivities>({ startToCloseTimeout: '1 minute' });
   return {
     ticketFloor: keptFloor,
     notify: async (input, attempt, floor) =>
       notify.executeWithOptions(optionsOf('notify', attempt), [input, attempt, ...given(floor)]),
+    awaitTurn: async (input, attempt, held, sinceMs) =>
+      awaitTurn.executeWithOptions(optionsOf('queued', attempt), [input, held, sinceMs]),
     standBy: async (context, until) =>
       standBy.executeWithOptions(optionsOf('ready', context.attempt), [context, until]),
     flush: async (context) => flush.executeWithOptions(optionsOf('flush', context.attempt), [context]),

@@ -26,6 +26,11 @@ export function moveFailure(error: unknown, progress: MoveProgress): Application
 
 function stateText(code: ErrorCode, progress: MoveProgress): string {
   if (code === 'ATTEMPT_MISMATCH' && progress.verdict === 'ABORTED') return TWO_VERDICTS;
+  if (code === 'MOVE_REFUSED') {
+    // Another move may have taken the volumes elsewhere.
+    const { from: _before, ...known } = progress;
+    return stateOfVolumes(known);
+  }
   // A move that a person aborted has no open attempt, even if it never had one.
   return stateOfVolumes(code === 'MOVE_ABORTED' ? { ...progress, verdict: 'ABORTED' } : progress);
 }

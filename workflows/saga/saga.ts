@@ -3,12 +3,13 @@
 // production, the simulation thousands of times a minute.
 import type { AttemptRecord, AttemptRef } from '../../contracts/attempt.js';
 import { hasRemedy } from '../../contracts/error-registry.js';
-import type { MoveId } from '../../contracts/ids.js';
+import { MoverError } from '../../contracts/errors.js';
+import type { GroupId, MoveId } from '../../contracts/ids.js';
 import { isoTime } from '../../contracts/iso-time.js';
 import type { MoveReport, ParsedMoveInput } from '../../contracts/move.js';
 import type { MoveControls } from './controls.js';
 import type { MoveRecorder, SagaRuntime } from './recorder.js';
-import type { AttemptContext, Flushed, MoveSteps, Reconfigured } from '../../contracts/steps.js';
+import type { AttemptContext, Flushed, Held, MoveSteps, Reconfigured } from '../../contracts/steps.js';
 
 /**
  * Pause before the second attempt; it doubles for each further one, so that the cause of a void cut
@@ -25,6 +26,12 @@ interface Reached {
   /** It stood by, and its fence was not due yet: its end is no failure of the move. */
   isStandingBy?: boolean;
   flushed?: Flushed;
+}
+
+/** What all attempts of one move have in common. */
+interface Found {
+  /** The group of the volumes when the move began. No attempt takes them from another one. */
+  from?: GroupId;
 }
 
 export interface Saga {
@@ -53,13 +60,14 @@ export async function moveSaga(saga: Saga): Promise<MoveReport> {
   const { runtime, recorder, controls, input } = saga;
   const startedAtMs = runtime.nowMs();
   let failures = 0;
+  const found: Found = {};
   for (let n = 1; ; n += 1) {
     await held(saga);
     const attempt: AttemptRef = { move: saga.move, n };
     const reached: Reached = {};
     recorder.begin(attempt);
     try {
-      const done = await controls.interruptible(runtime, () => forward(saga, attempt, reached));
+      const done = await controls.interruptible(runtime, () => forward(saga, attempt, reached, found));
       return report(saga, { ...done, completedForward: false, startedAtMs });
     } catch (error) {
       const completed = await runtime.shielded(() => compensate(saga, attempt, reached, error));
@@ -109,11 +117,11 @@ interface Done {
   readonly reconfigured: Reconfigured;
 }
 
-async function forward(saga: Saga, attempt: AttemptRef, reached: Reached): Promise<Done> {
-  const { steps, recorder, input } = saga;
-  reached.floor = await steps.ticketFloor();
-  const context = await recorder.step('notify', attempt, () => steps.notify(input, attempt, reached.floor));
+async function forward(saga: Saga, attempt: AttemptRef, reached: Reached, found: Found): Promise<Done> {
+  const { steps, recorder } = saga;
+  const context = await notify(saga, attempt, reached, found);
   reached.context = context;
+  found.from = context.from.group;
   recorder.from(context.from.group);
   reached.isStandingBy = true;
   await standBy(saga, context);
@@ -124,6 +132,60 @@ async function forward(saga: Saga, attempt: AttemptRef, reached: Reached): Promi
   await recorder.step('bookmark', attempt, () => steps.bookmark(context));
   const reconfigured = await recorder.step('reconfigure', attempt, () => steps.reconfigure(context, flushed));
   return committed(recorder, { context, flushed, reconfigured });
+}
+
+/** Notifies. While other moves hold the volumes, a move that queues waits and tries again. */
+async function notify(saga: Saga, attempt: AttemptRef, reached: Reached, found: Found): Promise<AttemptContext> {
+  const { steps, recorder, runtime } = saga;
+  let sinceMs: number | undefined;
+  for (;;) {
+    const { from = saga.input.from } = found;
+    const input = from === undefined ? saga.input : { ...saga.input, from };
+    // After days in a queue an earlier floor would be that of forgotten attempts.
+    reached.floor = await steps.ticketFloor();
+    try {
+      return await recorder.step('notify', attempt, async () =>
+        opened(await steps.notify(input, attempt, reached.floor)),
+      );
+    } catch (error) {
+      if (!(error instanceof VolumesHeld)) throw error;
+      const { held } = error;
+      found.from = held.from;
+      const waitsSinceMs = (sinceMs ??= runtime.nowMs());
+      recorder.stage('queued', queuedText(held, waitsSinceMs));
+      await recorder.record('queued', attempt, () => steps.awaitTurn(input, attempt, held, waitsSinceMs));
+    }
+  }
+}
+
+/** The step found that other moves hold the volumes. */
+class VolumesHeld extends MoverError {
+  readonly held: Held;
+
+  constructor(held: Held) {
+    super('VOLUME_BUSY', `${holdersText(held)} first`);
+    this.held = held;
+  }
+}
+
+/** @throws VolumesHeld */
+function opened(answer: AttemptContext | Held): AttemptContext {
+  if ('holders' in answer) throw new VolumesHeld(answer);
+  return answer;
+}
+
+/** @example "move m-7 has volume v1 first" */
+function holdersText({ holders }: Held): string {
+  const [first] = holders;
+  if (first === undefined) return 'another move has the volumes';
+  const more = holders.length === 1 ? '' : ` (and ${holders.length - 1} more are held)`;
+  return `move ${first.move} has volume "${first.volume}"${more}`;
+}
+
+function queuedText(held: Held, sinceMs: number): string {
+  const [first] = held.holders;
+  const follow = first === undefined ? '' : ` To follow that move: volume-mover watch ${first.move}`;
+  return `Waits since ${isoTime(sinceMs)}: ${holdersText(held)}. It then moves the volumes only if they are still in group "${held.from}".${follow}`;
 }
 
 /** Keeps the attempt ready until the fence is approved and its time has come. */
@@ -171,7 +233,8 @@ async function compensate(
     recorder.verdict('COMMITTED');
     recorder.stage('completing-forward');
     const context =
-      reached.context ?? (await recorder.record('notify', attempt, () => steps.notify(input, attempt, reached.floor)));
+      reached.context ??
+      (await recorder.record('notify', attempt, async () => opened(await steps.notify(input, attempt, reached.floor))));
     recorder.from(context.from.group);
     const flushed = reached.flushed ?? (await recorder.record('flush', attempt, () => steps.flush(context)));
     const reconfigured = await recorder.record('reconfigure', attempt, () => steps.reconfigure(context, flushed));

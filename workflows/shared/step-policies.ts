@@ -17,9 +17,11 @@ const CALLS_TIMEOUT_MS = 60 * SECOND_MS;
  * Longest run of the step that waits for the join, ms: time for a whole backlog over a slow link.
  */
 const JOIN_TIMEOUT_MS = 24 * HOUR_MS;
+/** Longest run of the wait for other moves, ms: a little more than its own limit of a day. */
+const QUEUE_TIMEOUT_MS = 24 * HOUR_MS + CALLS_TIMEOUT_MS;
 /**
- * How long notify waits for conditions that pass by themselves (another move, a verdict under way,
- * a restart), ms.
+ * How long notify waits for conditions that pass by themselves (a verdict under way, a restart),
+ * ms.
  */
 const PASSING_WAIT_MS = 180 * SECOND_MS;
 
@@ -51,7 +53,7 @@ export interface StepTerms {
   readonly priorityKey: number;
 }
 
-export type StepName = MoveStep | 'ready' | 'resolve' | 'learn';
+export type StepName = MoveStep | 'queued' | 'ready' | 'resolve' | 'learn';
 
 /**
  * The policy for the way forward. Retries end about when the attempt's lease does. They are
@@ -64,6 +66,9 @@ export function forwardPolicy(step: StepName, terms: StepTerms): ActivityOptions
   switch (step) {
     case 'notify':
       return policy(CALLS_TIMEOUT_MS, within(Math.max(PASSING_WAIT_MS, 2 * leaseMs), UNHURRIED));
+    case 'queued':
+      // Nothing is open, and the wait has its own limit.
+      return policy(QUEUE_TIMEOUT_MS, PATIENT);
     case 'ready':
       // Nothing is fenced, so a person's approval outlasts any outage.
       return policy(standByTimeoutMs(options), PATIENT);
@@ -96,6 +101,7 @@ function fencedPriority({ priorityKey }: StepTerms): Priority {
 function runTimeoutMs(step: StepName, options: MoveOptions): number {
   if (step === 'flush') return flushTimeoutMs(options);
   if (step === 'ready') return standByTimeoutMs(options);
+  if (step === 'queued') return QUEUE_TIMEOUT_MS;
   return step === 'reconfigure' ? JOIN_TIMEOUT_MS : CALLS_TIMEOUT_MS;
 }
 

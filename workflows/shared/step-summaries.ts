@@ -34,6 +34,7 @@ export function patientSummary(step: StepName, volumes: readonly VolumeId[], att
 }
 
 function titleOf(step: StepName): string {
+  if (step === 'queued') return 'queued: wait for the other move of';
   if (step === 'ready') return 'ready: stand by for the fence of';
   const place = MOVE_STEPS.findIndex((candidate) => candidate === step);
   return place < 0 ? step : `${place + 1}/${MOVE_STEPS.length} ${step}`;

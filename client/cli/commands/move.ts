@@ -67,6 +67,10 @@ export function withStartFlags(command: Command, context: CommandContext): Comma
       '--manual',
       'stand by at "ready", and raise the fence when somebody approves: volume-mover approve <move-id>',
     )
+    .option(
+      '--queue',
+      'if another move holds a volume, wait for it; then move the volumes only if they are still in the same group',
+    )
     .addOption(
       new Option('--fence-from <time>', 'raise no fence before this time, e.g. 2026-11-23T22:00:00Z').argParser(
         parseMoment,

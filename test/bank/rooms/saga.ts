@@ -69,6 +69,22 @@ export const saga: Room = {
       kind: 'missing guard',
     },
     {
+      id: 'saga/queued-without-pin',
+      file: SAGA,
+      find: 'found.from = held.from;',
+      replace: '',
+      breaks: 'A move that queued takes the volume from wherever the move before it has put it.',
+      kind: 'missing guard',
+    },
+    {
+      id: 'saga/later-attempt-from-anywhere',
+      file: SAGA,
+      find: 'found.from = context.from.group;',
+      replace: '',
+      breaks: 'A move that was paused moves the volume on from where another move has put it meanwhile.',
+      kind: 'missing guard',
+    },
+    {
       id: 'saga/same-attempt-again',
       file: SAGA,
       find: 'const attempt: AttemptRef = { move: saga.move, n };',

@@ -17,7 +17,7 @@ import {
   type ParsedMoveInput,
   type StepReport,
 } from '../../../../contracts/move.js';
-import type { AttemptContext, Flushed, MoveSteps, Reconfigured, Snapshot } from '../../../../contracts/steps.js';
+import type { AttemptContext, Flushed, Held, MoveSteps, Reconfigured, Snapshot } from '../../../../contracts/steps.js';
 import { MoveRecorder, type SagaRuntime } from '../../../../workflows/saga/recorder.js';
 import { MoveControls } from '../../../../workflows/saga/controls.js';
 import { moveSaga } from '../../../../workflows/saga/saga.js';
@@ -30,7 +30,7 @@ const SPLITTER = splitterIdSchema.parse('s1');
 const STEP_MS = 10;
 
 type StepName = Exclude<keyof MoveSteps, 'ticketFloor'>;
-const STEP_NAMES: readonly StepName[] = [...MOVE_STEPS, 'standBy', 'resolve', 'learn'];
+const STEP_NAMES: readonly StepName[] = [...MOVE_STEPS, 'awaitTurn', 'standBy', 'resolve', 'learn'];
 
 /** A person asks while a step runs, before its effect or after it. */
 type Asked = 'paused-before' | 'paused-after' | 'aborted-before' | 'aborted-after';
@@ -40,8 +40,8 @@ const HELD_MS = 1_000;
 /** What becomes of one call of a step. */
 interface Fate {
   /** How it ends. */
-  readonly kind: 'answers' | 'refused' | 'lost' | 'breaks' | 'cancelled-before' | 'cancelled-after' | Asked;
-  /** The refusal's code, or the one that stands for a lost answer. */
+  readonly kind: 'answers' | 'held' | 'refused' | 'lost' | 'breaks' | 'cancelled-before' | 'cancelled-after' | Asked;
+  /** The refusal's code, the one that stands for a lost answer, or the move that holds v1. */
   readonly code?: string;
   readonly ms: number;
   /** A call that a dead worker left behind commits the attempt meanwhile. */
@@ -50,6 +50,7 @@ interface Fate {
 /** How a call ended, in a short line. */
 const MARKS: Readonly<Record<Fate['kind'], string>> = {
   answers: '',
+  held: '…',
   refused: '!',
   breaks: '!',
   lost: '?',
@@ -120,10 +121,14 @@ export class SagaWorld implements World {
   }
 }
 
-/** `refused CODE`, `lost CODE`, `breaks`, `cancelled|paused|aborted before|after`, `slow 5s`. */
+/**
+ * `refused CODE`, `lost CODE`, `held MOVE`, `breaks`, `cancelled|paused|aborted before|after`,
+ * `slow 5s`.
+ */
 function fateOf(command: Command, from = 1): Fate {
   const word = command.word(from);
   switch (word) {
+    case 'held':
     case 'refused':
     case 'lost':
       return { kind: word, code: command.word(from + 1), ms: STEP_MS };
@@ -260,7 +265,7 @@ class Run {
   }
 
   /** One call of a step. A lost answer, and a late cancellation, come after its effect. */
-  async #call<T>(step: StepName, detail: string, manner: string, effect: () => T): Promise<T> {
+  async #call<T>(step: StepName, detail: string, manner: string, effect: (fate: Fate) => T): Promise<T> {
     this.#interrupt();
     const fate = this.#next(step);
     this.#note(`${step} ${detail}${manner}`, `${step}${MARKS[fate.kind]}`);
@@ -273,7 +278,7 @@ class Run {
       this.#interrupt();
     }
     if (fate.kind.endsWith('-before')) this.#ask(fate.kind);
-    const result = effect();
+    const result = effect(fate);
     if (fate.zombieCommits === true) this.#commitAll();
     if (fate.kind === 'lost') throw new MoverError(errorCodeSchema.parse(fate.code), `the answer of ${step} was lost`);
     if (fate.kind === 'cancelled-after') this.#isCancelled = true;
@@ -298,8 +303,12 @@ class Run {
       },
       notify: (input, attempt, floor) => {
         this.#checkFloor(floor);
-        return this.#call('notify', `${attemptName(attempt)} → ${input.to}`, manner, () => this.#open(attempt));
+        return this.#call('notify', `${attemptName(attempt)} ${routeText(input)}`, manner, (fate) =>
+          fate.kind === 'held' ? heldBy(fate) : this.#open(attempt),
+        );
       },
+      awaitTurn: (_input, attempt, { holders: [first] }) =>
+        this.#call('awaitTurn', `${attemptName(attempt)} behind ${first?.move}`, manner, () => undefined),
       standBy: (context, until) =>
         this.#call('standBy', `${attemptName(context.attempt)} until ${until}`, manner, () => this.#controls.approve()),
       flush: (context) => this.#call('flush', attemptName(context.attempt), manner, () => this.#flush(context)),
@@ -403,6 +412,16 @@ class Run {
     this.#records.set(attemptName(record.attempt), record);
     return record;
   }
+}
+
+/** @example "→ silver", "gold → silver" */
+function routeText({ from, to }: ParsedMoveInput): string {
+  return `${from === undefined ? '' : `${from} `}→ ${to}`;
+}
+
+function heldBy({ code }: Fate): Held {
+  const volume = volumeIdSchema.parse('v1');
+  return { holders: [{ volume, move: moveIdSchema.parse(code) }], from: endpointOf('gold').group };
 }
 
 function stepText({ step, attempt, startedAtMs, endedAtMs, error }: StepReport): string {

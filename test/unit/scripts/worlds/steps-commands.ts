@@ -1,5 +1,6 @@
 // The commands of scripts over the steps of a move. Each step is the real one, run over the ports
 // of a scripted estate; a repeated command is a retry.
+import { awaitTurn } from '../../../../activities/await-turn.js';
 import { bookmark } from '../../../../activities/bookmark.js';
 import { learn, resolve } from '../../../../activities/compensation.js';
 import { flush } from '../../../../activities/flush.js';
@@ -11,7 +12,7 @@ import { attemptName, type AttemptRef, verdictSchema } from '../../../../contrac
 import { MoverError } from '../../../../contracts/errors.js';
 import { groupIdSchema, type VolumeId, volumeIdSchema } from '../../../../contracts/ids.js';
 import { moveInputSchema, type ParsedMoveInput } from '../../../../contracts/move.js';
-import type { AttemptContext, Flushed } from '../../../../contracts/steps.js';
+import type { AttemptContext, Flushed, Held } from '../../../../contracts/steps.js';
 import { Command, type Commands, msOf, numberOf } from '../script.js';
 import { brief } from './brief.js';
 import { ScriptedEstate } from './scripted-estate.js';
@@ -24,6 +25,7 @@ export class ScriptedSteps {
   readonly estate = new ScriptedEstate();
   readonly contexts = new Map<string, AttemptContext>();
   readonly flushes = new Map<string, Flushed>();
+  readonly held = new Map<string, Held>();
 }
 
 type StepCommands = Commands<ScriptedSteps, string[] | Promise<string[]>>;
@@ -55,6 +57,8 @@ function inputOf(command: Command, volumes: readonly string[]): ParsedMoveInput 
     ...(volumes.length === 1 ? { volume: volumes[0] } : { volumes }),
     to: command.option('to') ?? 'silver',
     ...(from === undefined ? {} : { from }),
+    ...(command.option('queue') === 'yes' ? { queue: true } : {}),
+    ...(command.option('batch') === 'yes' ? { batch: { batch: 'b1', seq: 1 } } : {}),
     options: {
       ...(leaseMs === undefined ? {} : { leaseMs }),
       ...(lagWaitMs === undefined ? {} : { lagWaitMs }),
@@ -264,9 +268,25 @@ const stepCommands: StepCommands = {
     const { estate } = steps;
     return await told(estate, async () => {
       const context = await notify(estate.ports, input, attempt, estate.run);
+      if ('holders' in context) {
+        steps.held.set(attempt.move, context);
+        return context;
+      }
       steps.contexts.set(attemptName(attempt), context);
       return context;
     });
+  },
+
+  /** Waits as a move that was told who holds its volumes: `await-turn m3#1 v1 waited=180s`. */
+  async 'await-turn'(steps, command) {
+    const { move } = refOf(command.word(0));
+    const input = inputOf(command, command.words.slice(1));
+    const { estate } = steps;
+    const held = steps.held.get(move);
+    if (held === undefined) throw new Error(`${move} was not told that its volumes are held`);
+    return await told(estate, () =>
+      awaitTurn(estate.ports, input, held, estate.run.nowMs() - (command.ms('waited') ?? 0), estate.run),
+    );
   },
 
   async flush(steps, command) {
