@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { endpointSchema } from './attempt.js';
 import { estateGroupSchema, estateVolumeSchema } from './estate.js';
-import { MoverError } from './errors.js';
+import { MoverError, type Reason } from './errors.js';
 import { groupIdSchema, splitterIdSchema, type VolumeId, volumeIdSchema } from './ids.js';
 import { vmSchema } from './inventory.js';
 import { retentionChangeSchema } from './retention.js';
@@ -13,6 +13,17 @@ const dryRun = z.boolean().default(false);
 /** Whether something was changed, or would be. False for a repetition. */
 export const changedSchema = z.strictObject({ changed: z.boolean() });
 export type Changed = z.infer<typeof changedSchema>;
+
+/**
+ * Refuses a change for all its reasons; does nothing without one.
+ * @throws MoverError CHANGE_REFUSED
+ */
+export function refuseChange(what: string, reasons: readonly Reason[]): void {
+  if (reasons.length === 0) return;
+  // Some reasons are sentences of their own.
+  const listed = reasons.map(({ message }) => message.replace(/\.$/, '')).join('; ');
+  throw new MoverError('CHANGE_REFUSED', `${what}: ${listed}.`, { reasons });
+}
 
 /**
  * Refuses to forget a volume unless `confirm` is its name once more.

@@ -80,12 +80,13 @@ export class EstateProcess {
 
   /**
    * Waits for the ready line.
-   * @throws Error when the process ends first or isn't ready within 60 s, with the end of its log
+   * @throws Error with the end of its log when the process ends first; Error naming the log when it
+   * isn't ready within 60 s
    */
   async waitReady(): Promise<Ready> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
-      const error = new Error(`${this.#name} is not ready after ${READY_MS_MAX} ms.`);
+      const error = new Error(`${this.#name} is not ready after ${READY_MS_MAX} ms. Its log: ${this.spec.logFile}`);
       timer = setTimeout(() => reject(error), READY_MS_MAX);
     });
     try {

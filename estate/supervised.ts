@@ -19,7 +19,10 @@ export interface Supervised {
   ended(): Promise<ProcessEnd>;
   /** Whether it answers now; false after a few seconds without an answer. Never rejects. */
   answers(): Promise<boolean>;
-  /** Ends it by SIGKILL and resolves once it is gone. Safe to call when it is gone already. */
+  /**
+   * Ends it by SIGKILL and resolves once it is gone. Safe to call when it is gone already.
+   * @throws Error when the system doesn't remove it
+   */
   kill(): Promise<void>;
   /** Stops it orderly. Safe to call when it is gone already. */
   stop(): Promise<void>;

@@ -196,8 +196,20 @@ class Keeper {
       if (failedChecks < (started ? failedChecksMax : startFailedChecksMax * this.#patienceFactor)) continue;
       if (!started) this.#patienceFactor = Math.min(PATIENCE_FACTOR_MAX, this.#patienceFactor * 2);
       const seconds = Math.round((failedChecks * checkEveryMs) / 1_000);
-      await this.#process.kill();
+      await this.#kill();
       return started ? `it did not answer for ${seconds} s` : `it was not ready after ${seconds} s and did not answer`;
+    }
+  }
+
+  /** Kills the life. Tells of one that the system can't remove yet. Never rejects. */
+  async #kill(): Promise<void> {
+    try {
+      await this.#process.kill();
+    } catch (error) {
+      const what = error instanceof Error ? error.message : String(error);
+      this.#options.print(
+        `${what} A process that waits for a dead disk ends when the disk answers; it is then started again.`,
+      );
     }
   }
 }

@@ -11,7 +11,7 @@ import { Instrumenter } from '@stryker-mutator/instrumenter';
 import { root } from './root.mjs';
 import { runTool } from './run-tool.mjs';
 
-/** What scripts are about. */
+/** The code whose behaviour the scripts of test/unit/scripts show. */
 const TOLD_BY_SCRIPTS = [
   'activities/attempt-context.ts',
   'activities/bookmark.ts',
@@ -31,7 +31,7 @@ const TOLD_BY_SCRIPTS = [
   'simulator/splitter/core/volume-split.ts',
   'workflows/saga/',
 ];
-/** What the judge needs. */
+/** The files that the judge, test/mutation/judge.config.ts, runs or imports. */
 const COPIED =
   /^(?:activities|client|contracts|control|simulator|workflows|test\/(?:mutation|support|unit)|package\.json)/;
 

@@ -19,8 +19,8 @@ const { values } = parseArgs({
 });
 
 /** A file, or the files of a folder that end so. */
-function filesOf(path, ending) {
-  if (!existsSync(join(root, path))) throw new Error(`there is no ${path}`);
+function filesOf(option, path, ending) {
+  if (!existsSync(join(root, path))) throw new Error(`${option}: there is no file or folder "${path}" in the project`);
   return statSync(join(root, path)).isDirectory() ? `${path.replace(/\/$/, '')}/**/*${ending}` : path;
 }
 
@@ -30,8 +30,8 @@ function shareOf(text) {
   return text;
 }
 
-const chosen = (values.only ?? []).map((path) => filesOf(path, '.ts'));
-if (values.judges !== undefined) process.env.VOLUME_MOVER_JUDGES = filesOf(values.judges, '.test.ts');
+const chosen = (values.only ?? []).map((path) => filesOf('--only', path, '.ts'));
+if (values.judges !== undefined) process.env.VOLUME_MOVER_JUDGES = filesOf('--judges', values.judges, '.test.ts');
 if (values.share !== undefined) process.env.VOLUME_MOVER_MUTANTS_SHARE = shareOf(values.share);
 process.env.VOLUME_MOVER_MUTANTS_SEED = values.seed ?? '1';
 

@@ -21,6 +21,7 @@ import { nbdAddressOf } from '../nbd-address.js';
 import { waitUntilQuiet } from '../quiet.js';
 import { Supervisor } from '../supervisor.js';
 import { temporalTrouble } from '../temporal/reach.js';
+import { servingInTime } from '../temporal/server.js';
 import { demoEstate } from './demo-estate.js';
 import type { Print, Stage } from './stages.js';
 import { type Proof, proveMove } from './prove.js';
@@ -35,8 +36,6 @@ const AFTER_MS = 2_000;
 /** Longest time for everything after the set-up, ms. */
 const DEMO_MS_MAX = 60_000;
 const QUIET_MS_MAX = 20_000;
-/** Longest start of Temporal, ms: 0.4 to 2 s measured, more on a busy machine. */
-const TEMPORAL_MS_MAX = 60_000;
 /** Time between two progress lines about the guest, ms. */
 const PRINT_INTERVAL_MS = 200;
 
@@ -113,12 +112,7 @@ async function openTemporal(folder: string, cleanup: Cleanup, print: Print): Pro
   const { server } = temporal;
   cleanup.add(async () => server.stop());
   await server.begin();
-  const timer = new AbortController();
-  const late = delay(TEMPORAL_MS_MAX, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`The Temporal server is not ready after ${TEMPORAL_MS_MAX} ms.`);
-  });
-  late.catch(() => undefined);
-  await Promise.race([server.serving(), late]).finally(() => timer.abort());
+  await servingInTime(server.serving());
   return temporal;
 }
 

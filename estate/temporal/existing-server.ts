@@ -23,7 +23,9 @@ export function existingServer(env: NodeJS.ProcessEnv): ExistingServer | undefin
   const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: definedOnly(env) });
   const { address, tls, apiKey, metadata } = connectionOptions;
   if (address === undefined) {
-    throw new Error(`The Temporal profile '${env['TEMPORAL_PROFILE']}' names no address.`);
+    throw new Error(
+      `The Temporal profile '${env['TEMPORAL_PROFILE']}' names no address. Add one to it in temporal.toml, or set TEMPORAL_ADDRESS.`,
+    );
   }
   return {
     address,

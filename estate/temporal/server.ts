@@ -112,21 +112,27 @@ export async function startTemporal(options: StartTemporalOptions): Promise<Temp
 
 async function startOnce(options: StartTemporalOptions, port: number, uiPort: number): Promise<TemporalDevServer> {
   const life = await beginTemporal({ ...options, port, uiPort });
+  try {
+    await servingInTime(life.serving);
+  } catch (error) {
+    await life.stop();
+    throw error;
+  }
+  const { processId, stop } = life;
+  return { address: `${LOOPBACK}:${port}`, uiUrl: `http://${LOOPBACK}:${uiPort}`, processId, stop };
+}
+
+/**
+ * Waits until a server serves.
+ * @throws what `serving` rejects with; Error after 60 s
+ */
+export async function servingInTime(serving: Promise<unknown>): Promise<void> {
   const timer = new AbortController();
   const late = delay(READY_TIMEOUT_MS, undefined, { signal: timer.signal }).then(() => {
     throw new Error(`The Temporal server is not ready after ${READY_TIMEOUT_MS} ms.`);
   });
-  try {
-    await Promise.race([life.serving, late]);
-  } catch (error) {
-    await life.stop();
-    throw error;
-  } finally {
-    late.catch(() => undefined);
-    timer.abort();
-  }
-  const { processId, stop } = life;
-  return { address: `${LOOPBACK}:${port}`, uiUrl: `http://${LOOPBACK}:${uiPort}`, processId, stop };
+  late.catch(() => undefined);
+  await Promise.race([serving, late]).finally(() => timer.abort());
 }
 
 /**

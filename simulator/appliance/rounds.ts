@@ -120,6 +120,8 @@ export class Rounds {
     const asked = new AbortController();
     const stop = (): void => asked.abort();
     request.signal?.addEventListener('abort', stop, { once: true });
+    // It may have been aborted while the round waited for earlier ones.
+    if (request.signal?.aborted === true) stop();
     this.#yielding.set(request.group, asked);
     try {
       return await this.#close({ ...request, signal: asked.signal });

@@ -78,10 +78,6 @@ export class ServedGroups {
     return [...this.#groups.values()];
   }
 
-  has(group: GroupId): boolean {
-    return this.#groups.has(group);
-  }
-
   /**
    * The served group of this id. Asks the replica site about one that is not known here: it may be
    * new.

@@ -48,8 +48,8 @@ export class RoomReserve {
   }
 
   /**
-   * Frees at least `bytes` for a caller that writes at once.
-   * @returns whether the reserve had any
+   * Frees `bytes`, or all that the reserve has if that is less, for a caller that writes at once.
+   * @returns whether anything was freed
    */
   give(bytes: number): boolean {
     try {

@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { type ErrorCode, MoverError, type Reason } from '../../contracts/errors.js';
 import type { VolumeId } from '../../contracts/ids.js';
-import type { Changed } from '../../contracts/lifecycle.js';
+import { type Changed, refuseChange } from '../../contracts/lifecycle.js';
 import type { ParsedInputOf } from '../../contracts/route.js';
 import type { splitterApi, UnusableVolume } from '../../contracts/splitter-api.js';
 import { storageFailure } from '../store/storage-failure.js';
@@ -77,7 +77,7 @@ export class VolumeLife {
       against('NAME_TAKEN', `a volume "${volume}" was served here before, and its row is kept`);
     const fault = sourceFault(files(volume).source, sizeBytes);
     if (fault !== undefined) against('VOLUME_UNUSABLE', fault);
-    refuse(`Volume "${volume}" cannot be added to the splitter`, reasons);
+    refuseChange(`Volume "${volume}" cannot be added to the splitter`, reasons);
     if (dryRun) return CHANGED;
 
     const row = { volume, sizeBytes, route: { ...to, epoch: FIRST_EPOCH }, source: newSourceId() };
@@ -114,7 +114,7 @@ export class VolumeLife {
     const attempt = split.row.fence?.attempt ?? split.row.notice?.attempt;
     if (attempt !== undefined) against('VOLUME_BUSY', `volume "${id}" is being moved by ${attempt.move}`);
     if (volume.barred !== undefined) against('VOLUME_UNUSABLE', volume.barred);
-    refuse(`Volume "${id}" cannot be made larger at the splitter`, reasons);
+    refuseChange(`Volume "${id}" cannot be made larger at the splitter`, reasons);
     if (dryRun) return CHANGED;
 
     core.changeRows([id], (changed) => changed.grow(sizeBytes));
@@ -156,7 +156,7 @@ export class VolumeLife {
         'NOT_SYNCED',
         `writes of volume "${id}" have not reached the replica site (mode ${split.mode}): wait until they have, or retire it all the same with --unsynced`,
       );
-    refuse(`Volume "${id}" cannot be retired at the splitter`, reasons);
+    refuseChange(`Volume "${id}" cannot be retired at the splitter`, reasons);
     if (dryRun) return CHANGED;
 
     store.commit([{ table: VOLUMES_TABLE, key: id, value: { ...split.row, retired: { atMs } } }]);
@@ -174,7 +174,7 @@ export class VolumeLife {
   forget({ volume: id, dryRun }: ParsedInputOf<typeof splitterApi.forgetVolume>): Changed {
     const { volumes, unusable, store, files, onForgotten, log } = this.#options;
     if (volumes.has(id) || unusable.has(id))
-      refuse(`Volume "${id}" cannot be forgotten at the splitter`, [
+      refuseChange(`Volume "${id}" cannot be forgotten at the splitter`, [
         { code: 'VOLUME_NOT_RETIRED', subject: id, message: `volume "${id}" is not retired at its splitter` },
       ]);
     if (!this.#retired.has(id)) return SAME;
@@ -187,12 +187,4 @@ export class VolumeLife {
     log.warn({ volume: id, source }, 'a volume was forgotten; its disk stays');
     return CHANGED;
   }
-}
-
-/** @throws MoverError CHANGE_REFUSED if there are reasons */
-function refuse(what: string, reasons: readonly Reason[]): void {
-  if (reasons.length === 0) return;
-  // Some reasons are sentences of their own.
-  const listed = reasons.map(({ message }) => message.replace(/\.$/, '')).join('; ');
-  throw new MoverError('CHANGE_REFUSED', `${what}: ${listed}.`, { reasons });
 }

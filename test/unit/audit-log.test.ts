@@ -159,6 +159,19 @@ test('entries go by age, which a wall clock that jumps does not make', async () 
   expect(await seqs(open({ limits }))).toEqual([4, 3, 2]);
 });
 
+test('a file that is missing when its time is over stops no later entry', async () => {
+  const log = open({ limits: { bytesMax: 1_000_000, ageMsMax: 16 * DAY_MS } });
+  add(log);
+  const [first = ''] = readdirSync(join(folder, 'audit'));
+  rmSync(join(folder, 'audit', first));
+  Object.assign(clock, { wallMs: START_MS + 18 * DAY_MS, monotonicMs: 18 * DAY_MS });
+  add(log);
+  Object.assign(clock, { wallMs: START_MS + 36 * DAY_MS, monotonicMs: 36 * DAY_MS });
+  add(log);
+  expect(log.note).toBeUndefined();
+  expect(await seqs(log)).toEqual([2, 1]);
+});
+
 test('repeated refusals of one caller make one entry and a count', async () => {
   const log = open();
   const refusal = { caller: undefined, from: '10.0.0.9', operation: 'fence', input: undefined } as const;

@@ -109,6 +109,20 @@ test('a difference that was ended at run time is not told any more', () => {
   expect(drift?.holds(state)).toBe(false);
 });
 
+test.each([
+  ['is missing in the file', []],
+  ['has another size in the file', [{ id: 'v1', sizeMiB: 2, group: 'g1' }]],
+])('a volume that %s is not said to stay protected once it was retired, or forgotten after it', (_what, volumes) => {
+  const state = siteOf(estateWith({}));
+  const [drift] = estateDrift(state, estateWith({ splitters: [{ ...BASE.splitters[0], volumes }] }));
+  expect(drift?.sentence).toContain('It stays protected');
+  expect(drift?.holds(state)).toBe(true);
+  state.volumes.put(V1, { ...state.volume(V1), retired: { atMs: 1 } });
+  expect(drift?.holds(state)).toBe(false);
+  state.volumes.delete(V1);
+  expect(drift?.holds(state)).toBe(false);
+});
+
 test('a splitter serves its stored volume that the file names nowhere, but not one that the file gives to another', () => {
   const s1 = splitterIdSchema.parse('s1');
   const s2 = splitterIdSchema.parse('s2');

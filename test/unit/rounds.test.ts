@@ -123,4 +123,13 @@ describe('given two splitters with members of a group', () => {
     detached.delete(V2);
     expect(await close({ kind: 'demand', mustHave: [V2] })).toBe('v1@5 v2@7');
   });
+
+  test('when its caller stops while a round waits for an earlier one, then no splitter is asked for it', async () => {
+    const stopping = new AbortController();
+    const earlier = close({ kind: 'demand' });
+    const waiting = close({ signal: stopping.signal });
+    stopping.abort();
+    expect([await earlier, await waiting]).toEqual(['v1@5 v2@7', 'no point']);
+    expect(site.closed).toHaveLength(1);
+  });
 });

@@ -2,8 +2,10 @@
 // claim.
 import { expect, test } from 'vitest';
 import { sourceIdSchema } from '../../contracts/lineage.js';
+import { hear } from '../../simulator/replica-site/core/attach.js';
 import * as lifecycle from '../../simulator/replica-site/core/lifecycle.js';
 import { acceptedSize, sizeAt } from '../../simulator/replica-site/core/sizes.js';
+import { claimOf } from '../support/identities.js';
 import { codeOf, SIZE_BYTES, SiteUnderTest, V1 } from './site-core-fixture.js';
 
 const NOW = { wallMs: 1_000, monotonicMs: 0, ageMs: 1_000 };
@@ -46,7 +48,10 @@ test('a second order before the splitter has followed the first one stays accept
 
 test('a size that nobody accepted is taken from the replicated disk alone', () => {
   const site = new SiteUnderTest();
-  expect(site.claim(V1, { sizeBytes: 2 * SIZE_BYTES })).toBe('INVALID_REQUEST');
+  expect(hear(site.state, V1, claimOf({ session: 1, epoch: 1, sizeBytes: 2 * SIZE_BYTES }), NOW)).toMatchObject({
+    code: 'INVALID_REQUEST',
+    message: expect.stringMatching(/larger disk is right: volume-mover volume grow v1 --size 2MiB$/) as string,
+  });
   site.attach();
   expect(site.claim(V1, { sizeBytes: 2 * SIZE_BYTES, source: OTHER_DISK, replaces: true })).toBe('INVALID_REQUEST');
   expect(site.claim(V1, { sizeBytes: 2 * SIZE_BYTES })).toBe('after 0');

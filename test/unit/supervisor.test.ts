@@ -28,6 +28,7 @@ interface Scripted {
     | 'is silent'
     | 'answers only'
     | 'serves, then is silent'
+    | 'outlives SIGKILL and is silent'
   )[];
   readonly beginsAfter?: Promise<void>;
 }
@@ -89,6 +90,7 @@ class FakeProcess implements Supervised {
   }
 
   async kill(): Promise<void> {
+    if (this.#act.startsWith('outlives')) throw new Error('The fake is still there after SIGKILL.');
     this.die('ended with SIGKILL', []);
   }
 
@@ -170,6 +172,17 @@ test('a life that served and answers no more is ended, and started again', async
   await supervisor.start([hung]);
   await vi.waitFor(() => expect(hung.lives).toBe(2), WAIT);
   expect(all()).toContain('The fake hung was ended: it did not answer for');
+});
+
+test('a life that the system can not remove is told of, and started again once it is gone', async () => {
+  supervisor = supervisorWith({ ...LIMITS, stageMsMax: 20 });
+  const stuck = fake('stuck', { lives: ['outlives SIGKILL and is silent', 'serves'] });
+  await supervisor.start([stuck]);
+  await vi.waitFor(() => expect(all()).toContain('The fake is still there after SIGKILL. A process that waits'), WAIT);
+  expect(stuck.lives).toBe(1);
+  stuck.die('ended with SIGKILL', []);
+  await vi.waitFor(() => expect(stuck.lives).toBe(2), WAIT);
+  expect(all()).toContain('The fake stuck was ended: it was not ready after');
 });
 
 test('a life that answers but waits for something is let be', async () => {

@@ -1,6 +1,6 @@
 // The files of an audit: lines of JSON that are only ever appended, in files of bounded size, of
 // which the oldest go first.
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AuditEntry, auditEntrySchema } from '../../../contracts/audit.js';
@@ -125,7 +125,8 @@ export class AuditFiles {
       // Its newest entry is older than the first one of the next file.
       const endedMs = next?.beganMs ?? ageMs;
       if (bytes <= bytesMax && endedMs >= ageMs - ageMsMax) return;
-      unlinkSync(oldest.path);
+      // It may be missing: a person removed it, or a full disk never made it.
+      rmSync(oldest.path, { force: true });
       bytes -= oldest.bytes;
       this.#files.shift();
     }

@@ -1,6 +1,7 @@
 // Gathers every reason against a change before it is made, so that a refusal names all at once.
 import type { ErrorCode } from '../../../contracts/error-registry.js';
-import { MoverError, type Reason } from '../../../contracts/errors.js';
+import type { Reason } from '../../../contracts/errors.js';
+import { refuseChange } from '../../../contracts/lifecycle.js';
 
 /** The reasons against a change, gathered before it is made. */
 export class Against {
@@ -17,8 +18,6 @@ export class Against {
 
   /** @throws MoverError CHANGE_REFUSED with every reason */
   refuse(): void {
-    if (this.#reasons.length === 0) return;
-    const listed = this.#reasons.map(({ message }) => message).join('; ');
-    throw new MoverError('CHANGE_REFUSED', `${this.#what}: ${listed}.`, { reasons: this.#reasons });
+    refuseChange(this.#what, this.#reasons);
   }
 }

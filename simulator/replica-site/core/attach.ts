@@ -107,7 +107,7 @@ function sizeRefusal(known: VolumeRow, { sizeBytes, source }: Claim): Refusal | 
   if (sizeBytes <= acceptedSize(known) || known.source === source) return undefined;
   return refuse(
     'INVALID_REQUEST',
-    `Volume "${volume}" has ${known.sizeBytes} bytes at the replica site, not ${sizeBytes}.`,
+    `Volume "${volume}" has ${known.sizeBytes} bytes at the replica site, not ${sizeBytes}. If the larger disk is right: volume-mover volume grow ${volume} --size ${sizeBytes / MIB}MiB`,
   );
 }
 

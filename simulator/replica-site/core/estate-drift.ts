@@ -85,14 +85,20 @@ function* volumeDrift(state: SiteState, estate: Estate): Generator<Drift, void> 
     } else if (sizeMiB === undefined)
       yield {
         sentence: `Volume "${volume}" of splitter "${splitter}" is not in the estate file. It stays protected. Put it back into the file, or end its protection: volume-mover volume retire ${volume}`,
-        holds: (now) => now.volumes.get(volume)?.retired === undefined,
+        holds: (now) => isProtected(now, volume),
       };
     else if (sizeMiB * MIB !== sizeBytes)
       yield {
         sentence: `Volume "${volume}" has ${sizeBytes / MIB} MiB, and ${sizeMiB} MiB in the estate file. It stays protected with the size it has. ${sizeAdvice(volume, sizeMiB, sizeBytes)}`,
-        holds: (now) => now.volumes.get(volume)?.sizeBytes === sizeBytes,
+        holds: (now) => isProtected(now, volume) && now.volumes.get(volume)?.sizeBytes === sizeBytes,
       };
   }
+}
+
+/** Whether the volume is there and replicated: it was neither retired nor forgotten since. */
+function isProtected({ volumes }: SiteState, volume: VolumeId): boolean {
+  const row = volumes.get(volume);
+  return row !== undefined && row.retired === undefined;
 }
 
 function sizeAdvice(volume: string, sizeMiB: number, sizeBytes: number): string {

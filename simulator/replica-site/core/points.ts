@@ -410,7 +410,8 @@ function candidates(state: SiteState, { group, volume }: PointFilter): Iterable<
 }
 
 /**
- * The point with the id, or the newest one not later than the time, by the points' own clock.
+ * The point with the id; or the last one, in the order of `pointsOf`, whose label (`atMs`) is not
+ * later than the given time.
  * @throws MoverError POINT_NOT_FOUND
  */
 export function findPoint(

@@ -12,14 +12,17 @@ export interface RecordHead {
   readonly epoch: number;
 }
 
-export type Admission =
-  | { readonly kind: 'append' }
-  | { readonly kind: 'duplicate' }
-  | { readonly kind: 'refuse'; readonly code: ErrorCode; readonly message: string };
+interface Refused {
+  readonly kind: 'refuse';
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export type Admission = { readonly kind: 'append' } | { readonly kind: 'duplicate' } | Refused;
 
 const APPEND: Admission = { kind: 'append' };
 const DUPLICATE: Admission = { kind: 'duplicate' };
-const refuse = (code: ErrorCode, message: string): Admission => ({ kind: 'refuse', code, message });
+const refuse = (code: ErrorCode, message: string): Refused => ({ kind: 'refuse', code, message });
 
 /** Decides on one record. `append` counts it as accepted: the caller must append it. */
 export function admit(state: SiteState, volume: VolumeId, head: RecordHead): Admission {
@@ -44,31 +47,20 @@ export function retiredSentence(volume: VolumeId): string {
   return `Volume "${volume}" is retired: nothing of it is accepted any more. Its recovery points are kept.`;
 }
 
-export function missing(state: SiteState, volume: VolumeId): { kind: 'refuse'; code: ErrorCode; message: string } {
+/** The refusal of a volume that has no row, or one that can't be read. */
+export function missing(state: SiteState, volume: VolumeId): Refused {
   const unreadable = state.volumes.unreadable.get(volume);
   return unreadable === undefined
-    ? { kind: 'refuse', code: 'VOLUME_NOT_FOUND', message: `There is no volume "${volume}" at the replica site.` }
-    : { kind: 'refuse', code: 'VOLUME_UNUSABLE', message: unreadable };
+    ? refuse('VOLUME_NOT_FOUND', `There is no volume "${volume}" at the replica site.`)
+    : refuse('VOLUME_UNUSABLE', unreadable);
 }
 
-function refuseHead(
-  row: VolumeRow,
-  head: { readonly session: number; readonly epoch: number },
-): { kind: 'refuse'; code: ErrorCode; message: string } | undefined {
-  if (head.epoch !== row.epoch) {
-    return {
-      kind: 'refuse',
-      code: 'EPOCH_MISMATCH',
-      message: `Volume "${row.volume}" is at epoch ${row.epoch}; epoch ${head.epoch} is refused.`,
-    };
-  }
-  if (head.session < row.session) {
-    return {
-      kind: 'refuse',
-      code: 'STALE_SESSION',
-      message: `Volume "${row.volume}" is at session ${row.session}; session ${head.session} is refused.`,
-    };
-  }
+function refuseHead(row: VolumeRow, head: RecordHead): Refused | undefined {
+  const name = `Volume "${row.volume}"`;
+  if (head.epoch !== row.epoch)
+    return refuse('EPOCH_MISMATCH', `${name} is at epoch ${row.epoch}; epoch ${head.epoch} is refused.`);
+  if (head.session < row.session)
+    return refuse('STALE_SESSION', `${name} is at session ${row.session}; session ${head.session} is refused.`);
   return undefined;
 }
 

@@ -142,7 +142,7 @@ export interface HoleRow {
   readonly hole: Hole;
 }
 
-/** The highest number of attempts opened for a move. */
+/** The highest number of an attempt of a move that was opened, or resolved before it was. */
 export interface MoveRow {
   readonly highestN: number;
 }
