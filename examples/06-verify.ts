@@ -4,11 +4,11 @@ import { createMoverClient, findEstateFile, readEstateFile } from 'volume-mover'
 
 const client = createMoverClient({ estate: readEstateFile(findEstateFile()) });
 try {
-  const { workflowId } = await client.verifications.start({ volume: 'vm-3-disk-0', operator: 'ann' });
-  for await (const { progress } of client.verifications.follow(workflowId))
+  const { verificationId } = await client.verifications.start({ volume: 'vm-3-disk-0', operator: 'ann' });
+  for await (const { progress } of client.verifications.follow(verificationId))
     if (progress !== undefined) console.log(`${progress.nextRegion} of ${progress.regions} regions`);
 
-  const { state, report, error } = await client.verifications.get(workflowId);
+  const { state, report, error } = await client.verifications.get(verificationId);
   console.log(`verdict: ${state}`);
   for (const { offset, length, fault } of report?.mismatches ?? [])
     console.log(`${length} bytes at ${offset}: ${fault}`);

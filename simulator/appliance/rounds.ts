@@ -117,6 +117,8 @@ export class Rounds {
 
   /** Closes a periodic point, or gives way to one on demand: it resolves to undefined then. */
   async #closeUnlessAsked(request: RoundRequest): Promise<RecoveryPoint | undefined> {
+    // A signal that aborted while the group's earlier round ran fires no event here.
+    request.signal?.throwIfAborted();
     const asked = new AbortController();
     const stop = (): void => asked.abort();
     request.signal?.addEventListener('abort', stop, { once: true });

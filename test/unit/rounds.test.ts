@@ -123,4 +123,15 @@ describe('given two splitters with members of a group', () => {
     detached.delete(V2);
     expect(await close({ kind: 'demand', mustHave: [V2] })).toBe('v1@5 v2@7');
   });
+
+  test('when a periodic round is stopped while it waits for the one before, then it asks nobody', async () => {
+    const stopping = new AbortController();
+    const before = close({ kind: 'demand' });
+    const waiting = close({ signal: stopping.signal });
+    stopping.abort(new MoverError('SHUTTING_DOWN', 'stopped by the test'));
+    expect(await before).toBe('v1@5 v2@7');
+    expect(await waiting).toBe('SHUTTING_DOWN');
+    expect(site.closed).toHaveLength(1);
+    expect(splitters.one.asked).toHaveLength(1);
+  });
 });

@@ -18,6 +18,7 @@ import { Against } from './against.js';
 import { attemptInTheWay, attemptsInTheWayOf, freeExpiredRooms, reservedIn, resolveAttempt } from './attempts.js';
 import { beginOwnership, deleteOwnership, endOwnership } from './owners.js';
 import { isPromised } from './policy.js';
+import { holeKey } from './records.js';
 import type { GroupRow, GroupSettings, VolumeRow } from './rows.js';
 import { acceptedSize } from './sizes.js';
 import type { SiteState } from './state.js';
@@ -48,7 +49,7 @@ export function addVolume(state: SiteState, input: SiteVolumeChange, now: SiteMo
     against.add(
       'VOLUME_RETIRED',
       volume,
-      `volume "${volume}" is being forgotten, which did not end: repeat volume-mover volume forget`,
+      `volume "${volume}" is being forgotten, which did not end; to end it: volume-mover volume forget ${volume} --confirm ${volume}`,
     );
   else if (known?.retired !== undefined)
     against.add('VOLUME_RETIRED', volume, `volume "${volume}" was retired, and its history is kept under this name`);
@@ -201,8 +202,8 @@ export function retireVolume(
 }
 
 /**
- * Begins to forget a retired volume. From here on no point names it, and nothing of it opens. What
- * was promised is refused; points without a promise go, by the caller's second word.
+ * Begins to forget a retired volume. From here on no point names it, and nothing of it opens. A
+ * promised bookmark that contains it is a reason against that; points without a promise go.
  * @param images how many images of it are open
  * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE; CHANGE_REFUSED with every reason
  */
@@ -238,7 +239,7 @@ export function beginForgetting(
     const { [volume]: _forgotten, ...marks } = provisionalMarks;
     state.points.put(point.id, { ...rest, point: { ...point, members, leftOut }, provisionalMarks: marks });
   }
-  for (const { fromPosition } of state.holesOf(volume)) state.holes.delete(`${volume}:${fromPosition}`);
+  for (const hole of state.holesOf(volume)) state.holes.delete(holeKey(hole));
   deleteOwnership(state, volume);
   state.volumes.put(volume, { ...row, forgetting: true });
   return CHANGED;

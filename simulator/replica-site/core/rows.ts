@@ -49,7 +49,7 @@ export interface FormerSize {
   readonly sizeBytes: number;
 }
 
-/** When a person retired a volume or group: a label. */
+/** When a person retired a volume, group, appliance or splitter: a label. */
 export interface Retired {
   readonly atMs: number;
 }
@@ -73,9 +73,7 @@ export interface VolumeRow {
   readonly openAttempt?: AttemptRef;
   /** Whether the volume is between seal and verdict: no record is accepted. */
   readonly sealed: boolean;
-  /**
-   * The group that the volume was added to, once its span of ownership is forgotten.
-   */
+  /** The group that the volume was added to. Set once its first span of ownership is forgotten. */
   readonly addedTo?: GroupId;
   /** Key of the hole that is still open. */
   readonly openHole?: string;
@@ -131,7 +129,7 @@ export interface HoleRow {
   readonly hole: Hole;
 }
 
-/** The highest number of attempts opened for a move. */
+/** The highest number of an attempt that is known of a move, opened or only resolved. */
 export interface MoveRow {
   readonly highestN: number;
 }
