@@ -19,7 +19,7 @@ export interface MemoryLimits {
 /** Least bytes a second that a client sends or reads, or it counts as slow while others wait. */
 const SLOW_BYTES_PER_S = 256 * 1024;
 
-/** Part of the time that a client may be slow while its connection has the turn: others wait. */
+/** Share of `slowMsMax` that a client gets while its connection has the turn: others wait. */
 const TURN_PATIENCE = 1 / 2;
 /** How often slow clients are looked for, within the time that they may be slow. */
 const CHECKS_PER_LIMIT = 4;

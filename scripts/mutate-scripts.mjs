@@ -1,6 +1,6 @@
-// Mutation tests by the scripts alone: Stryker's mutants, judged in one process, thousands in
-// minutes. Prints a table and each mutant that no script notices. `--only <path>` chooses a folder
-// or file.
+// Mutation tests judged by the text scripts of test/unit/scripts alone: Stryker's mutants in one
+// process, thousands in minutes. Prints each mutant that no script notices, then a table.
+// `--only <path>` chooses a folder or file.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -77,7 +77,7 @@ async function makeCopy() {
   return new Map(instrumented.mutants.map((mutant) => [mutant.id, mutant]));
 }
 
-/** Prints the score of each file, and what survived. */
+/** Prints what survived, then the score of each file. */
 function tell(judged) {
   const scores = new Map();
   for (const { id, status } of judged) {

@@ -2,6 +2,7 @@
 import { bytes, duration } from '../../client/text/format.js';
 import { table } from '../../client/text/table.js';
 import { reportLines, stepLine } from '../../client/cli/move-view.js';
+import type { DiskCheck } from '../guest/verify.js';
 import type { DemoReport } from './run-demo.js';
 
 /** The phases of the guest's writes, in order. */
@@ -26,8 +27,8 @@ export function reportText({ move, guest, proof, url }: DemoReport, kept: boolea
     `Proof (seed ${guest.seed})`,
     `  replica = source     ${bytes(replica.sizeBytes)} compared, ${replica.differentBytes} bytes differ`,
     `  source = guest       ${guest.acknowledged} acknowledged writes to ${source.written} blocks, ${source.faults} faults`,
-    `  "left" bookmark      ${left.written} blocks, one consistent state of the guest, ${left.faults} faults`,
-    `  "joined" bookmark    ${joined.written} blocks, one consistent state of the guest, ${joined.faults} faults`,
+    `  "left" bookmark      ${cutText(left)}`,
+    `  "joined" bookmark    ${cutText(joined)}`,
     '',
     ...(url === undefined
       ? []
@@ -36,4 +37,10 @@ export function reportText({ move, guest, proof, url }: DemoReport, kept: boolea
       ? ['Nothing was lost: every acknowledged write is there, in order, before and after the move.']
       : ['NOT as promised:', ...problems.map((problem) => `  - ${problem}`)]),
   ].join('\n');
+}
+
+/** What the check of a bookmark found: a state that the guest went through, or faults. */
+export function cutText({ written, faults }: Pick<DiskCheck, 'written' | 'faults'>): string {
+  const state = faults === 0 ? 'one consistent state of the guest' : 'no consistent state of the guest';
+  return `${written} blocks, ${state}, ${faults} faults`;
 }

@@ -2,7 +2,7 @@
 
 /** Buckets per factor of two: each is 2^(1/24), about 3 %, wider than the one before. */
 const BUCKETS_PER_OCTAVE = 24;
-/** Upper edge of the first bucket, ms: a system call takes longer. */
+/** Lower edge of the first bucket, ms: a system call takes longer. It has shorter times too. */
 const FLOOR_MS = 0.001;
 
 export interface LatencySummary {

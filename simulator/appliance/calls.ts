@@ -161,7 +161,7 @@ function groupCalls({ members, relays, rounds, served, paused, clock }: CallsOpt
 /** Changes of groups. The site makes them; this appliance follows at once if one is its own. */
 function groupLifeCalls({ site, served }: CallsOptions) {
   const follow = async <Changed>(changed: Changed, signal: AbortSignal): Promise<Changed> => {
-    // The change is made: if the site can't be asked now, it is within seconds.
+    // The change is made. If the site can't be asked now, the next round of asking follows it.
     await served.refresh(signal).catch(() => undefined);
     return changed;
   };

@@ -30,7 +30,7 @@ export interface ServedGroupsOptions {
   readonly relays: Relays;
   readonly rounds: Rounds;
   readonly paused: PausedGroups;
-  /** Called with all served groups when some were added, changed or taken away. */
+  /** Called with all served groups when one was added, taken away or given another interval. */
   readonly onChanged: (groups: readonly ServedGroup[]) => void;
   readonly log: Logger;
 }

@@ -25,11 +25,11 @@ export interface ListenAddress {
   readonly tls?: boolean | undefined;
 }
 
-/** Nothing to show, and nobody to tell apart. */
+/** The access of a process that shows nothing to others and takes every caller for anyone. */
 export const OPEN_ACCESS: Access = { credentials: {}, callers: new Callers({}) };
 
 /**
- * Reads it from the environment.
+ * Reads the access of a process from its environment.
  * @throws MoverError INVALID_REQUEST naming the setting at fault
  */
 export function readAccess(environment: Readonly<Record<string, string | undefined>>): Access {

@@ -52,7 +52,10 @@ export interface Shown {
   readonly certificate: ShownCertificate | undefined;
 }
 
-/** The caller of a server that knows nobody, which only this machine can reach. */
+/**
+ * The caller of a server that was given neither callers nor a token. Only this machine can connect
+ * to it, or who shows a certificate of its authority.
+ */
 const ANYONE: Caller = { name: 'anyone', roles: ['admin'] };
 
 export class Callers {

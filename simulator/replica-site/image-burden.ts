@@ -123,7 +123,7 @@ export async function aloneBytes(
     const own = open.filter((each) => each.volume === volume).map(({ image }) => image.position);
     const all = [...new Set([...positions, ...own])].filter((position) => position <= journal.applied.position);
     const sorted = all.toSorted((a, b) => a - b);
-    const costs = await costsOf(journal, sorted).catch((error: unknown) => {
+    const costs = await journal.undoBytesAfter(sorted).catch((error: unknown) => {
       onFailed(volume, error);
       return undefined;
     });
@@ -133,10 +133,6 @@ export async function aloneBytes(
     result.set(volume, new Map(alone.map((position) => [position, costOf.get(position) ?? 0])));
   }
   return result;
-}
-
-async function costsOf(journal: UndoCosts, positions: readonly number[]): Promise<readonly number[] | undefined> {
-  return journal.undoBytesAfter(positions);
 }
 
 /**

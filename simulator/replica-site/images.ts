@@ -106,8 +106,9 @@ export class Images {
 
   /**
    * Opens a volume at a point, at a position, or at the newest position that is applied.
-   * @throws MoverError VOLUME_NOT_FOUND, POINT_NOT_FOUND, POINT_UNAVAILABLE, POINT_TRIMMED,
-   * IMAGE_LIMIT, INVALID_REQUEST (both), CORRUPT, INTERNAL
+   * @throws MoverError VOLUME_NOT_FOUND, VOLUME_RETIRED (it is being forgotten), POINT_NOT_FOUND,
+   * POINT_UNAVAILABLE, POINT_TRIMMED, POINT_DAMAGED, IMAGE_LIMIT, INVALID_REQUEST (both a point and
+   * a position are given), CORRUPT, INTERNAL
    */
   async open(
     {
@@ -311,7 +312,7 @@ export class Images {
     if (offset + length > sizeBytes)
       throw new MoverError(
         'INVALID_REQUEST',
-        `${length} bytes at ${offset} are not all within the ${sizeBytes} bytes.`,
+        `length: ${length} bytes at ${offset} are not all within the image of ${sizeBytes} bytes.`,
       );
     return open;
   }

@@ -69,6 +69,7 @@ class Member {
   readonly image: SiteImage;
   readonly scratch: ScratchDisk | undefined;
   readonly devices = new Set<ImageDevice>();
+  /** Traffic of the clients that have left. */
   #left: Traffic;
 
   constructor({ name, image, scratch, traffic }: AccessMember) {

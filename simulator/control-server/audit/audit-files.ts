@@ -7,9 +7,12 @@ import { type AuditEntry, auditEntrySchema } from '../../../contracts/audit.js';
 
 /** Largest file, bytes: reading one back takes a few milliseconds of the process's thread. */
 const FILE_BYTES_MAX = 256 * 1024;
-/** Parts of the longest age that one file may span: entries go by whole files. */
+/** One file spans at most this part (one of 16) of the longest age: entries go by whole files. */
 const FILES_PER_AGE = 16;
-/** Number of the first entry, and the age clock then: labels of entries may be wrong. */
+/**
+ * A file's name: the number of its first entry, and the age clock when it was begun, ms. The times
+ * in entries are labels, which may be wrong.
+ */
 const NAME = /^(\d{15})-(\d{15})\.jsonl$/;
 const DIGITS = 15;
 
@@ -46,7 +49,7 @@ export class AuditFiles {
 
   /**
    * Takes up the files of earlier lives.
-   * @returns the last age that they tell; undefined without any
+   * @returns the age clock when the newest file was begun, ms; undefined without a file
    * @throws the system's error
    */
   open(): number | undefined {

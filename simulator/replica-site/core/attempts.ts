@@ -47,8 +47,9 @@ export interface OpenInput {
 
 /**
  * Opens an attempt. A repeated call gets the record as it is now.
- * @throws MoverError STALE_ATTEMPT, ATTEMPT_MISMATCH, VOLUME_NOT_FOUND, GROUP_NOT_FOUND,
- * NOT_SYNCED, NOT_OWNER, EPOCH_MISMATCH, VOLUME_BUSY, GROUP_FULL
+ * @throws MoverError STALE_ATTEMPT, ATTEMPT_MISMATCH, INVALID_REQUEST, VOLUME_NOT_FOUND,
+ * VOLUME_RETIRED, GROUP_NOT_FOUND, GROUP_RETIRED, NOT_SYNCED, NOT_OWNER, EPOCH_MISMATCH,
+ * VOLUME_BUSY, GROUP_FULL
  */
 export function openAttempt(state: SiteState, input: OpenInput, now: SiteMoment): AttemptRecord {
   const known = state.attempt(input.attempt);

@@ -87,7 +87,7 @@ function alertOf({ state, row, bytes, dropped, nowMs }: Finding): Pick<GroupJour
       alert: {
         sinceMs,
         lastMs: nowMs,
-        message: `The journal of group "${group}" needs ${inMib(bytes)}, over ${limit}, for points that can't be dropped: promised bookmarks, the newest point, and points in use. Keep bookmarks for less long, or raise retention.journalBytesMax.`,
+        message: `The journal of group "${group}" needs ${inMib(bytes)}, over ${limit}, for points that can't be dropped: promised bookmarks, the newest point, and points in use. Keep bookmarks for a shorter time, or raise retention.journalBytesMax.`,
       },
     };
   }

@@ -49,7 +49,7 @@ export interface FormerSize {
   readonly sizeBytes: number;
 }
 
-/** When a person retired a volume or group: a label. */
+/** When a person retired a volume, group, appliance or splitter: a label. */
 export interface Retired {
   readonly atMs: number;
 }
@@ -73,9 +73,7 @@ export interface VolumeRow {
   readonly openAttempt?: AttemptRef;
   /** Whether the volume is between seal and verdict: no record is accepted. */
   readonly sealed: boolean;
-  /**
-   * The group that the volume was added to, once its span of ownership is forgotten.
-   */
+  /** The group that the volume was added to. Set once its first span of ownership is forgotten. */
   readonly addedTo?: GroupId;
   /**
    * The splitter has stored that every attempt with a ticket up to this is over for the volume.

@@ -9,7 +9,10 @@ export class SharedMembers {
   /** The members of each group's newest point. */
   readonly #lists = new Map<GroupId, PointMember[]>();
 
-  /** The same members, one by one or as a whole list those of points before: never change them. */
+  /**
+   * Equal members, as the objects that earlier points have already; the list of the group's newest
+   * point, if all are equal. Never change them.
+   */
   of({ group, members }: Pick<RecoveryPoint, 'group' | 'members'>): PointMember[] {
     const shared = members.map((member) => this.#shared(member));
     const before = this.#lists.get(group);
@@ -19,7 +22,7 @@ export class SharedMembers {
   }
 
   #shared(member: PointMember): PointMember {
-    // It is settled by a verdict soon, and then it is another one.
+    // A verdict soon settles a provisional member, and replaces it by another object.
     if (member.provisional !== undefined) return member;
     const { position, epoch } = member;
     const before = this.#newest.get(member.volume);
