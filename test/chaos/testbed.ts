@@ -135,7 +135,8 @@ export class Testbed {
     for (const detour of this.detours.values()) detour.hold(hold);
     const before = await this.standing(volume);
     const to = before.group === GOLD ? SILVER : GOLD;
-    const started = await this.estate.client.moves.start({ volume, to, options }, { workflowId });
+    // A terminated move holds its volume until its lease ends.
+    const started = await this.estate.client.moves.start({ volume, to, queue: true, options }, { workflowId });
     return { ...started, volume, before, to, hold };
   }
 
