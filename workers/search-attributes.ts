@@ -4,7 +4,7 @@ import type { NativeConnection } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SEARCH_ATTRIBUTES, type SearchAttributeName } from '../contracts/search-attributes.js';
 import type { WorkerLog } from './logging.js';
-import type { TemporalTarget } from './temporal-target.js';
+import type { TemporalSettings } from '../control/temporal-settings.js';
 
 type IndexedValueType = NonNullable<
   Parameters<NativeConnection['operatorService']['addSearchAttributes']>[0]['searchAttributes']
@@ -26,7 +26,7 @@ const POLL_INTERVAL_MS = 200;
 
 interface EnsureSearchAttributes {
   readonly connection: Pick<NativeConnection, 'operatorService' | 'workflowService'>;
-  readonly target: Pick<TemporalTarget, 'connection' | 'namespace'>;
+  readonly target: Pick<TemporalSettings, 'connection' | 'namespace'>;
   readonly log: Pick<WorkerLog, 'info' | 'warn'>;
   readonly signal: AbortSignal;
 }
