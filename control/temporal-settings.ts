@@ -41,6 +41,7 @@ const NAMESPACE_DEFAULT = 'default';
 /** The profile that counts when none is named. */
 const PROFILE_DEFAULT = 'default';
 const ADDRESS = /^(?:\[[\da-f:.]+\]|[^\s:/@[\]]+):(\d{1,5})$/i;
+const CLOUD_HOST = /\.(?:tmprl\.cloud|api\.temporal\.io)(?::\d+)?$/;
 const PORT_MAX = 65_535;
 const FLAGS = ['TEMPORAL_TLS', 'TEMPORAL_TLS_DISABLE_HOST_VERIFICATION'];
 const FLAG_VALUES = new Set(['true', 'false', '1', '0']);
@@ -66,6 +67,11 @@ export function readTemporalSettings(
 ): TemporalSettings {
   const reader = new SettingsReader(withoutEmpty(environment), estate.temporal);
   return reader.read();
+}
+
+/** Whether an address is one of Temporal Cloud. */
+export function isTemporalCloud(address: string): boolean {
+  return CLOUD_HOST.test(address);
 }
 
 function addressOf({ host, port }: NonNullable<Estate['temporal']>): string {

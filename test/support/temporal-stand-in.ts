@@ -6,6 +6,8 @@ import { TLSSocket } from 'node:tls';
 export interface StandInOptions {
   /** Key that a call must show, if any. */
   readonly apiKey?: string;
+  /** Code of gRPC for each call but the connection's own. Default: 0. */
+  readonly code?: number;
   /** Certificate, key and authority, in PEM; callers must then show a certificate. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string };
 }
@@ -24,7 +26,7 @@ export class TemporalStandIn {
   readonly calls: StandInCall[] = [];
   readonly #server: Http2Server | Http2SecureServer;
 
-  constructor({ apiKey, tls }: StandInOptions = {}) {
+  constructor({ apiKey, code = 0, tls }: StandInOptions = {}) {
     this.#server =
       tls === undefined ? createServer() : createSecureServer({ ...tls, requestCert: true, rejectUnauthorized: true });
     this.#server.on('stream', (stream, headers) => {
@@ -39,6 +41,10 @@ export class TemporalStandIn {
       const head = { ':status': 200, 'content-type': 'application/grpc' };
       if (!isLetIn) {
         stream.respond({ ...head, 'grpc-status': UNAUTHENTICATED, 'grpc-message': 'unknown key' }, { endStream: true });
+        return;
+      }
+      if (code !== 0 && !String(headers[':path']).endsWith('/GetSystemInfo')) {
+        stream.respond({ ...head, 'grpc-status': String(code), 'grpc-message': 'no' }, { endStream: true });
         return;
       }
       stream.respond(head, { waitForTrailers: true });
