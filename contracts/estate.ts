@@ -79,9 +79,17 @@ const writtenVolumeSchema = estateVolumeSchema.extend({ group: groupIdSchema.opt
 
 export const estateSchema = z
   .strictObject({
+    /** The Temporal server. Without it temporal.toml names one, or it is on this machine. */
     temporal: z
-      .strictObject({ host: z.string().default('127.0.0.1'), port, uiPort: port })
-      .default({ host: '127.0.0.1', port: 7233, uiPort: 8233 }),
+      .strictObject({
+        host: z.string().default('127.0.0.1'),
+        port,
+        uiPort: port,
+        namespace: z.string().min(1).optional(),
+        /** Whether it speaks TLS. No API key is sent to one that does not. */
+        tls: z.boolean().optional(),
+      })
+      .optional(),
     replicaSite: z.strictObject({ control: listenSchema }),
     appliances: z
       .array(z.strictObject({ id: applianceIdSchema, control: listenSchema, nbd: nbdListenSchema }))

@@ -6,7 +6,7 @@ import { controlUrl, type Estate } from '../contracts/estate.js';
 import { readCredentials } from '../control/credentials.js';
 import { EstateProcess } from './estate-process.js';
 import { entryPoint } from './project.js';
-import { refuseTakenPorts, wantedPorts, withPorts } from './ports.js';
+import { refuseTakenPorts, TEMPORAL_PORTS, wantedPorts, withPorts } from './ports.js';
 import type { Supervised } from './supervised.js';
 import { type EstateRole, SupervisedProcess } from './supervised-process.js';
 
@@ -232,19 +232,27 @@ function urlOf({ host, port, tls }: Listen): string {
 function withTemporal(estate: Estate, temporal: LaunchTemporal | undefined): Estate {
   if (temporal === undefined) return estate;
   const { hostname, port } = new URL(`tcp://${temporal.address}`);
-  const uiPort = temporal.uiUrl === undefined ? estate.temporal.uiPort : Number(new URL(temporal.uiUrl).port);
-  return { ...estate, temporal: { host: hostname, port: Number(port), uiPort } };
+  const server = { ...estate.temporal, host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
+  if (temporal.uiUrl === undefined)
+    return { ...estate, temporal: { ...server, uiPort: estate.temporal?.uiPort ?? TEMPORAL_PORTS.uiPort } };
+  // A server of our own speaks no TLS: an API key in somebody's shell is not for it.
+  return { ...estate, temporal: { ...server, uiPort: Number(new URL(temporal.uiUrl).port), tls: false } };
 }
 
 function environmentOf({ environment, temporal }: LaunchOptions, estateFile: string): NodeJS.ProcessEnv {
   return {
-    ...process.env,
+    ...(temporal?.uiUrl === undefined ? process.env : withoutTemporal(process.env)),
     ...(temporal === undefined ? {} : { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace }),
     // The user's temporal.toml names another server than the one started for this estate.
     ...(temporal?.uiUrl === undefined ? {} : { TEMPORAL_CONFIG_FILE: `${estateFile}.no-temporal.toml` }),
     ...environment,
     VOLUME_MOVER_ESTATE: estateFile,
   };
+}
+
+/** Drops the user's settings for other servers than the one started for this estate. */
+function withoutTemporal(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('TEMPORAL_')));
 }
 
 /**

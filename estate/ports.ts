@@ -15,6 +15,9 @@ const FREE_PORT_TRIES = 50;
 const ADVICE =
   'Is an estate running already? Stop what listens there, or copy estate/default-estate.json, change the ports, and: npm start -- --estate my.json --data my-folder';
 
+/** Ports of a Temporal server that is started for an estate whose file names none. */
+export const TEMPORAL_PORTS = { port: 7_233, uiPort: 8_233 };
+
 export interface WantedPort {
   readonly port: number;
   /** @example "splitter host-1 for NBD" */

@@ -6,7 +6,7 @@ import type { Estate } from '../contracts/estate.js';
 import { type EstateTemporal, planTemporal } from './estate-temporal.js';
 import { endLastRun, recordRun } from './last-run.js';
 import { type PreparedEstate, prepareEstate } from './launch.js';
-import { refuseTakenPorts, wantedPorts } from './ports.js';
+import { refuseTakenPorts, TEMPORAL_PORTS, wantedPorts } from './ports.js';
 import { Supervisor } from './supervisor.js';
 import { existingServer } from './temporal/existing-server.js';
 import { watchExistingServer } from './temporal/existing-watch.js';
@@ -60,8 +60,7 @@ async function start(
   await endLastRun(data, print);
   await refuseTakenPorts([...wantedPorts(planned), ...temporalPorts(planned)]);
   const temporal = await planTemporal({
-    port: planned.temporal.port,
-    uiPort: planned.temporal.uiPort,
+    ...portsOfTemporal(planned),
     databaseFile: join(data, DATABASE_FILE),
     logFile: join(data, 'logs', 'temporal.log'),
     print,
@@ -108,12 +107,18 @@ function record(data: string, { temporal, estate }: StartedParts): void {
 }
 
 /** Temporal's ports; none for an existing server, which this estate doesn't start. */
-function temporalPorts({ temporal: { port, uiPort } }: Estate): { port: number; by: string }[] {
+function temporalPorts(estate: Estate): { port: number; by: string }[] {
   if (existingServer(process.env) !== undefined) return [];
+  const { port, uiPort } = portsOfTemporal(estate);
   return [
     { port, by: 'Temporal' },
     { port: uiPort, by: 'the Temporal UI' },
   ];
+}
+
+function portsOfTemporal({ temporal }: Estate): { port: number; uiPort: number } {
+  const { port, uiPort } = temporal ?? TEMPORAL_PORTS;
+  return { port, uiPort };
 }
 
 function print(line: string): void {

@@ -4,11 +4,12 @@ import { z } from 'zod';
 import { parseOrRefuse } from '../contracts/errors.js';
 import type { Estate } from '../contracts/estate.js';
 import { clockAgreesSchema } from '../control/clock/agrees-after.js';
+import { AllFaults } from '../control/all-faults.js';
 import { type Credentials, readCredentials } from '../control/credentials.js';
 import { readEstateFile, withoutEmpty } from '../control/estate-file.js';
 import { ID_LENGTH_MAX } from '../contracts/ids.js';
 import type { Deployment } from './create-worker.js';
-import { temporalTarget, type TemporalTarget } from './temporal-target.js';
+import { readTemporalSettings, type TemporalSettings } from '../control/temporal-settings.js';
 
 export type LogLevel = z.infer<typeof logLevelSchema>;
 
@@ -18,7 +19,7 @@ export interface WorkerConfig {
   /** Path of the estate file, which is followed while the worker runs. */
   readonly estateFile: string;
   readonly estate: Estate;
-  readonly temporal: TemporalTarget;
+  readonly temporal: TemporalSettings;
   /** What the control APIs are shown. */
   readonly credentials: Credentials;
   readonly logLevel: LogLevel;
@@ -59,14 +60,20 @@ const environmentSchema = z
  */
 export function readWorkerConfig(environment: Environment = process.env): WorkerConfig {
   const given = withoutEmpty(environment);
-  const read = parseOrRefuse(environmentSchema, given, 'environment');
-  const estate = readEstateFile(read.VOLUME_MOVER_ESTATE);
+  const faults = new AllFaults();
+  const read = faults.of(() => parseOrRefuse(environmentSchema, given, 'environment'));
+  const path = given['VOLUME_MOVER_ESTATE'];
+  const estate = path === undefined ? undefined : faults.of(() => readEstateFile(path));
+  const temporal = faults.of(() => readTemporalSettings(given, estate));
+  const credentials = faults.of(() => readCredentials(given));
+  if (read === undefined || estate === undefined || temporal === undefined || credentials === undefined)
+    throw faults.refusal ?? new Error('A setting that is missing is a fault.');
   return {
     id: read.VOLUME_MOVER_ID ?? `worker-${hostname()}-${process.pid}`,
     estateFile: read.VOLUME_MOVER_ESTATE,
     estate,
-    temporal: temporalTarget(given, estate),
-    credentials: readCredentials(given),
+    temporal,
+    credentials,
     logLevel: read.VOLUME_MOVER_LOG_LEVEL,
     metricsAddress: read.VOLUME_MOVER_METRICS,
     deployment: deploymentOf(read.VOLUME_MOVER_DEPLOYMENT, read.VOLUME_MOVER_BUILD_ID),

@@ -6,4 +6,3 @@ export type { AppliancePort, Ports, SplitterPort } from '../control/ports.js';
 export type { Deployment } from './create-worker.js';
 export type { LogLevel } from './config.js';
 export type { WorkerLog } from './logging.js';
-export type { TemporalTarget } from './temporal-target.js';

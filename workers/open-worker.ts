@@ -5,14 +5,14 @@ import { createWorker, type CreateWorkerOptions } from './create-worker.js';
 import { sdkLogger, type WorkerLog } from './logging.js';
 import { ensureSearchAttributes } from './search-attributes.js';
 import { connectToTemporal } from './temporal-connection.js';
-import type { TemporalTarget } from './temporal-target.js';
+import type { TemporalSettings } from '../control/temporal-settings.js';
 import { workflowBundle } from './workflow-bundle.js';
 
 export interface OpenWorkerOptions extends Omit<
   CreateWorkerOptions,
   'connection' | 'namespace' | 'workflowBundle' | 'taskQueue'
 > {
-  readonly temporal: TemporalTarget;
+  readonly temporal: TemporalSettings;
   readonly log: WorkerLog;
   /** Ends the wait for Temporal, with its reason. */
   readonly signal: AbortSignal;

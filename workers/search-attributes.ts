@@ -4,7 +4,7 @@ import type { NativeConnection } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SEARCH_ATTRIBUTES, type SearchAttributeName } from '../contracts/search-attributes.js';
 import type { WorkerLog } from './logging.js';
-import type { TemporalTarget } from './temporal-target.js';
+import { isTemporalCloud, type TemporalSettings } from '../control/temporal-settings.js';
 
 type IndexedValueType = NonNullable<
   Parameters<NativeConnection['operatorService']['addSearchAttributes']>[0]['searchAttributes']
@@ -23,10 +23,12 @@ const TYPES: Readonly<Record<(typeof SEARCH_ATTRIBUTES)[SearchAttributeName], In
  */
 const PROPAGATION_MS_MAX = 30_000;
 const POLL_INTERVAL_MS = 200;
+/** A code of gRPC. */
+const INVALID_ARGUMENT = 3;
 
 interface EnsureSearchAttributes {
   readonly connection: Pick<NativeConnection, 'operatorService' | 'workflowService'>;
-  readonly target: Pick<TemporalTarget, 'connection' | 'namespace'>;
+  readonly target: Pick<TemporalSettings, 'connection' | 'namespace'>;
   readonly log: Pick<WorkerLog, 'info' | 'warn'>;
   readonly signal: AbortSignal;
 }
@@ -76,6 +78,10 @@ async function missingIn(ensure: EnsureSearchAttributes): Promise<SearchAttribut
   return NAMES.filter((name) => customAttributes[name] === undefined);
 }
 
+/**
+ * The attributes by which the server refuses a search. @throws Error for any other answer: a rate
+ * limit or a refused caller says nothing about attributes
+ */
 async function findUnknown({
   connection,
   target: { namespace },
@@ -83,9 +89,27 @@ async function findUnknown({
   const unknown: SearchAttributeName[] = [];
   for (const name of NAMES) {
     const query = searchBy(name);
-    await connection.workflowService.countWorkflowExecutions({ namespace, query }).catch(() => unknown.push(name));
+    try {
+      await connection.workflowService.countWorkflowExecutions({ namespace, query });
+    } catch (error) {
+      if (!isInvalidArgument(error)) throw notAsked(namespace, error);
+      unknown.push(name);
+    }
   }
   return unknown;
+}
+
+/** The server's answer to a search by an attribute that it does not know. */
+function isInvalidArgument(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === INVALID_ARGUMENT;
+}
+
+function notAsked(namespace: string, cause: unknown): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new Error(
+    `Temporal did not say which search attributes namespace "${namespace}" has: ${why}. Check TEMPORAL_NAMESPACE, the API key and the certificate; after a rate limit, start the worker again.`,
+    { cause },
+  );
 }
 
 /** A search that the server refuses while it does not know the attribute. */
@@ -95,12 +119,21 @@ function searchBy(name: SearchAttributeName): string {
 
 function refusal({ target }: EnsureSearchAttributes, missing: readonly SearchAttributeName[], cause: unknown): Error {
   const { namespace, connection } = target;
-  const named = missing.map((name) => `--name ${name} --type ${SEARCH_ATTRIBUTES[name]}`).join(' ');
   const why = cause instanceof Error ? cause.message : String(cause);
   return new Error(
-    `Namespace "${namespace}" lacks the search attributes ${missing.join(', ')}, and the server did not let the worker register them (${why}). Ask an administrator of that namespace to run: temporal operator search-attribute create --address ${connection.address} --namespace ${namespace} ${named}`,
+    `Namespace "${namespace}" lacks the search attributes ${missing.join(', ')}, and the server did not let the worker register them (${why}). Ask an administrator of that namespace to run: ${registration(connection.address, namespace, missing)}`,
     { cause },
   );
+}
+
+/** The command that registers attributes. Temporal Cloud has one of its own. */
+function registration(address: string, namespace: string, missing: readonly SearchAttributeName[]): string {
+  if (isTemporalCloud(address)) {
+    const named = missing.map((name) => `--search-attribute "${name}=${SEARCH_ATTRIBUTES[name]}"`).join(' ');
+    return `tcld namespace search-attributes add --namespace ${namespace} ${named}`;
+  }
+  const named = missing.map((name) => `--name ${name} --type ${SEARCH_ATTRIBUTES[name]}`).join(' ');
+  return `temporal operator search-attribute create --address ${address} --namespace ${namespace} ${named}`;
 }
 
 /**

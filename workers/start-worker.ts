@@ -5,12 +5,11 @@ import type { Credentials } from '../control/credentials.js';
 import { createHttpPorts } from '../control/http-ports.js';
 import type { Ports } from '../control/ports.js';
 import type { Estate } from '../contracts/estate.js';
-import { withoutEmpty } from '../control/estate-file.js';
+import { readTemporalSettings } from '../control/temporal-settings.js';
 import type { LogLevel } from './config.js';
 import type { Deployment } from './create-worker.js';
 import { runtimeOptions, type WorkerLog } from './logging.js';
 import { openWorker } from './open-worker.js';
-import { temporalTarget } from './temporal-target.js';
 
 export interface StartWorkerOptions {
   /** Addresses of all processes; `readEstateFile` reads them from a file. */
@@ -56,7 +55,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   let connection: NativeConnection | undefined;
   try {
     const worker = await openWorker({
-      temporal: temporalTarget(withoutEmpty(environment), estate),
+      temporal: readTemporalSettings(environment, estate),
       log,
       signal: options.signal ?? new AbortController().signal,
       onConnected: (connected) => (connection = connected),

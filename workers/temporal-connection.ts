@@ -3,7 +3,7 @@
 import { NativeConnection } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkerLog } from './logging.js';
-import type { TemporalTarget } from './temporal-target.js';
+import type { TemporalSettings } from '../control/temporal-settings.js';
 
 /** How long a starting worker waits for Temporal, ms. A database's first start takes a minute. */
 const CONNECT_WAIT_MS = 5 * 60_000;
@@ -13,11 +13,41 @@ const PAUSE_MS_MAX = 5_000;
 const CHECK_TIMEOUT_MS = 1_000;
 
 /**
- * Tries until Temporal answers.
- * @throws Error naming the address and the last failure; the signal's reason when it aborts.
+ * Failures that no further try mends, in the words of the SDK's core, which gives no codes: what
+ * they mean, and what to do.
+ */
+const REFUSALS: readonly { readonly words: RegExp; readonly advice: string }[] = [
+  {
+    words: /valid authentication credentials|permission to execute/,
+    advice: 'the server refuses this worker: check TEMPORAL_API_KEY, the certificate and TEMPORAL_NAMESPACE',
+  },
+  {
+    words: /InvalidContentType/,
+    advice: 'the server speaks no TLS: unset TEMPORAL_API_KEY and the TEMPORAL_TLS variables, or set TEMPORAL_ADDRESS',
+  },
+  {
+    words: /InvalidCertificate|invalid peer certificate/,
+    advice:
+      "the server's certificate is not accepted: name its authority by TEMPORAL_TLS_SERVER_CA_CERT_PATH, or its name by TEMPORAL_TLS_SERVER_NAME",
+  },
+  {
+    words: /AlertReceived|received fatal alert/,
+    advice:
+      "the server does not accept this worker's certificate: check TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH",
+  },
+  {
+    words: /KeyParseError|CertificateParseError|targetUrl|InvalidUri/,
+    advice: 'the SDK does not accept the settings: check TEMPORAL_ADDRESS, the certificate and its key',
+  },
+];
+
+/**
+ * Tries until Temporal answers. Only what may pass is tried again.
+ * @throws Error naming the address and the last failure, at once when the server or the SDK refuses
+ * the settings; the signal's reason when it aborts.
  */
 export async function connectToTemporal(
-  { connection }: TemporalTarget,
+  { connection }: TemporalSettings,
   log: Pick<WorkerLog, 'warn'>,
   signal: AbortSignal,
 ): Promise<NativeConnection> {
@@ -28,6 +58,11 @@ export async function connectToTemporal(
       return await NativeConnection.connect(connection);
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
+      const refusal = REFUSALS.find(({ words }) => words.test(cause));
+      if (refusal !== undefined)
+        throw new Error(`Temporal at ${address} can't be used: ${refusal.advice}. In its words: ${cause}`, {
+          cause: error,
+        });
       if (performance.now() > deadlineMs) {
         throw new Error(
           `Temporal at ${address} did not answer for ${CONNECT_WAIT_MS / 1_000} s; set TEMPORAL_ADDRESS, or start it. The last failure: ${cause}`,
@@ -43,7 +78,7 @@ export async function connectToTemporal(
 /** Why Temporal can't be used now, as a sentence; undefined when it can. */
 export async function temporalTrouble(
   connection: NativeConnection,
-  { connection: { address }, namespace }: TemporalTarget,
+  { connection: { address }, namespace }: TemporalSettings,
 ): Promise<string | undefined> {
   try {
     await connection.withDeadline(Date.now() + CHECK_TIMEOUT_MS, async () =>

@@ -1,5 +1,6 @@
 // What every command works with: a client of the chosen estate, an output, and Ctrl-C as a signal.
 import { findEstateFile, readEstateFile } from '../estate-file.js';
+import { AllFaults } from '../../control/all-faults.js';
 import { readCredentials } from '../../control/credentials.js';
 import { createMoverClient, type MoverClient } from '../sdk.js';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-code.js';
@@ -54,6 +55,10 @@ export async function runCommand(context: CommandContext, flags: GlobalFlags, bo
 /** A client of the estate and the Temporal server that flags and environment choose. */
 export function openClient(environment: NodeJS.ProcessEnv, flags: TargetFlags): MoverClient {
   const chosen = { ...environment, ...variablesOf(flags) };
-  const estate = readEstateFile(findEstateFile({ path: flags.estate, environment: chosen }));
-  return createMoverClient({ estate, credentials: readCredentials(chosen), environment: chosen });
+  const faults = new AllFaults();
+  const estate = faults.of(() => readEstateFile(findEstateFile({ path: flags.estate, environment: chosen })));
+  const credentials = faults.of(() => readCredentials(chosen));
+  if (estate === undefined || credentials === undefined)
+    throw faults.refusal ?? new Error('A setting that is missing is a fault.');
+  return createMoverClient({ estate, credentials, environment: chosen });
 }

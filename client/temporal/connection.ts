@@ -1,16 +1,17 @@
-// The client's connection to Temporal: the server in the user's own configuration, else the estate
-// file's.
-import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { MoverError } from '../../contracts/errors.js';
+// The client's connection to Temporal: the server that a worker with the same settings uses too.
+import { Client, Connection } from '@temporalio/client';
 import type { Estate } from '../../contracts/estate.js';
-import { causeOf } from '../../control/cause.js';
+import { AllFaults } from '../../control/all-faults.js';
+import {
+  readTemporalSettings,
+  type TemporalConnectionSettings,
+  type TemporalSettings,
+} from '../../control/temporal-settings.js';
+import { fromConnecting } from './failure.js';
 import { uiUrlOf } from './ui-url.js';
 
 /** Longest wait for a connection, ms. A server on the same continent answers in a tenth of it. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** The default namespace. */
-const NAMESPACE_DEFAULT = 'default';
 
 /** A Temporal client, with the address of the Web UI. */
 export interface TemporalAccess {
@@ -33,69 +34,39 @@ export function workflowUrl(
 }
 
 /**
- * Connects to the server named by `TEMPORAL_ADDRESS` or `TEMPORAL_PROFILE` (the other `TEMPORAL_*`
- * variables set TLS, API key and namespace; Temporal Cloud works too), else to the estate's own, in
- * the namespace of `TEMPORAL_NAMESPACE`. `VOLUME_MOVER_TEMPORAL_UI_URL` has the address of the UI.
- * @throws MoverError UNREACHABLE; INVALID_REQUEST for a profile or an address that can't be used
+ * Connects to the server that `readTemporalSettings` finds: by `TEMPORAL_*` variables, the estate
+ * file, or temporal.toml. `VOLUME_MOVER_TEMPORAL_UI_URL` has the address of the UI.
+ * @throws MoverError UNREACHABLE; UNAUTHORIZED or FORBIDDEN when the server refuses this client;
+ * INVALID_REQUEST for settings that can't be used
  */
 export async function connectTemporal(
   estate: Pick<Estate, 'temporal'>,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<TemporalAccess> {
-  const { connection: options, namespace, uiUrl } = configured(environment) ?? ofEstate(estate, environment);
+  const faults = new AllFaults();
+  const settings = faults.of(() => readTemporalSettings(environment, estate));
+  const uiUrl = faults.of(() => uiUrlFor(environment, estate, settings));
+  if (settings === undefined || faults.refusal !== undefined)
+    throw faults.refusal ?? new Error('A setting that is missing is a fault.');
+  const { connection: options, namespace } = settings;
   const connection = await connect(options);
   return { client: new Client({ connection, namespace }), uiUrl, close: () => connection.close() };
 }
 
-interface Configuration {
-  readonly connection: ConnectionOptions;
-  readonly namespace: string;
-  readonly uiUrl: string | undefined;
-}
-
-function configured(environment: NodeJS.ProcessEnv): Configuration | undefined {
-  if (!environment['TEMPORAL_ADDRESS'] && !environment['TEMPORAL_PROFILE']) return undefined;
-  const set = Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  const { connectionOptions, namespace } = loaded(Object.fromEntries(set));
-  const { address, tls, apiKey, metadata } = connectionOptions;
-  return {
-    connection: {
-      ...(address === undefined ? {} : { address }),
-      ...(tls === undefined ? {} : { tls }),
-      ...(apiKey === undefined ? {} : { apiKey }),
-      ...(metadata === undefined ? {} : { metadata }),
-    },
-    namespace: namespace ?? NAMESPACE_DEFAULT,
-    uiUrl: uiUrlOf(environment, address),
-  };
-}
-
-function loaded(variables: Record<string, string>): ReturnType<typeof loadClientConnectConfig> {
-  try {
-    return loadClientConnectConfig({ overrideEnvVars: variables });
-  } catch (cause) {
-    const what = `The TEMPORAL_ variables or temporal.toml are not accepted: ${causeOf(cause)}`;
-    throw new MoverError('INVALID_REQUEST', what, { cause });
-  }
-}
-
-function ofEstate(
-  { temporal: { host, port, uiPort } }: Pick<Estate, 'temporal'>,
+function uiUrlFor(
   environment: NodeJS.ProcessEnv,
-): Configuration {
-  const address = `${host}:${port}`;
-  return {
-    connection: { address },
-    namespace: environment['TEMPORAL_NAMESPACE'] || NAMESPACE_DEFAULT,
-    uiUrl: uiUrlOf(environment, address, `http://${host}:${uiPort}`),
-  };
+  { temporal }: Pick<Estate, 'temporal'>,
+  settings: TemporalSettings | undefined,
+): string | undefined {
+  const isOfEstate = temporal !== undefined && settings?.source === 'estate file';
+  const ofEstate = isOfEstate ? `http://${temporal.host}:${temporal.uiPort}` : undefined;
+  return uiUrlOf(environment, settings?.connection.address, ofEstate);
 }
 
-async function connect(options: ConnectionOptions): Promise<Connection> {
+async function connect(settings: TemporalConnectionSettings): Promise<Connection> {
   try {
-    return await Connection.connect({ ...options, connectTimeout: CONNECT_TIMEOUT_MS });
+    return await Connection.connect({ ...settings, connectTimeout: CONNECT_TIMEOUT_MS });
   } catch (cause) {
-    const where = options.address ?? 'its default address';
-    throw new MoverError('UNREACHABLE', `Temporal cannot be reached at ${where}: ${causeOf(cause)}.`, { cause });
+    throw fromConnecting(cause, settings.address);
   }
 }

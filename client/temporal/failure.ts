@@ -95,6 +95,13 @@ export function isUnanswered(error: unknown): boolean {
   return isGrpcDeadlineError(error) || isGrpcCancelledError(error);
 }
 
+/** @returns why no connection was made: UNREACHABLE, or the server's refusal of this client */
+export function fromConnecting(cause: unknown, address: string): MoverError {
+  const service = serviceErrorOf(cause);
+  if (service !== undefined && isRefusal(service)) return notCarriedOut(cause, service);
+  return new MoverError('UNREACHABLE', `Temporal cannot be reached at ${address}: ${causeOf(cause)}.`, { cause });
+}
+
 // Codes of gRPC.
 const INVALID_ARGUMENT = 3;
 const PERMISSION_DENIED = 7;
@@ -109,6 +116,10 @@ interface ServiceFailure {
 function serviceErrorOf(error: unknown): ServiceFailure | undefined {
   const service = isGrpcServiceError(error) ? error : error instanceof Error ? error.cause : undefined;
   return isGrpcServiceError(service) ? service : undefined;
+}
+
+function isRefusal({ code }: ServiceFailure): boolean {
+  return code === PERMISSION_DENIED || code === UNAUTHENTICATED;
 }
 
 /** The error of a request that Temporal refuses to this caller, or did not get to carry out. */

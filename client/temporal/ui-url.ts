@@ -1,10 +1,10 @@
 // Where a Temporal server's web UI is. The server does not say, so people can.
 import { invalidField } from '../../contracts/errors.js';
+import { isTemporalCloud } from '../../control/temporal-settings.js';
 
 /** The variable with the base URL of the web UI. */
 export const UI_URL_VARIABLE = 'VOLUME_MOVER_TEMPORAL_UI_URL';
 
-const CLOUD_HOST = /\.(?:tmprl\.cloud|api\.temporal\.io)(?::\d+)?$/;
 const CLOUD_UI = 'https://cloud.temporal.io';
 
 /**
@@ -19,7 +19,7 @@ export function uiUrlOf(
 ): string | undefined {
   const given = environment[UI_URL_VARIABLE];
   if (given !== undefined && given !== '') return checked(given);
-  return address !== undefined && CLOUD_HOST.test(address) ? CLOUD_UI : otherwise;
+  return address !== undefined && isTemporalCloud(address) ? CLOUD_UI : otherwise;
 }
 
 function checked(text: string): string {

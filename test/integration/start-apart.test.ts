@@ -59,7 +59,7 @@ test(
     expect(times(run.output, 'Temporal: /')).toBe(1);
     const { temporal, splitters } = run.estate;
     const [host] = splitters;
-    if (host === undefined) throw new Error('The estate has a splitter.');
+    if (host === undefined || temporal === undefined) throw new Error('The estate has a splitter and Temporal.');
     const guest = await startGuest({ address: host.nbd, volume: 'vm-1-disk-0', seed: 1, writesPerSecond: 100 });
     const connection = await Connection.connect({ address: `${temporal.host}:${temporal.port}` });
     try {

@@ -207,6 +207,7 @@ const others: readonly Plant[] = [
   plant('contracts/: the time', 'contracts', USE('Date.now()'), PROPERTIES),
   plant('contracts/: the network', 'contracts', USE("fetch('http://localhost')"), GLOBALS),
   plant('control/: Temporal', 'control', VALUE('@temporalio/client'), IMPORTS),
+  plant("control/: Temporal's configuration", 'control', VALUE('@temporalio/envconfig'), IMPORTS),
   plant('nbd/: a package', 'nbd', VALUE('zod'), IMPORTS),
   plant('nbd/: Node.js', 'nbd', VALUE('node:fs/promises'), undefined),
   plant('the SDK: the command line', 'client/moves', VALUE('../cli/output.js'), IMPORTS),

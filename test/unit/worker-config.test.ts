@@ -46,13 +46,18 @@ function refusalOf(environment: Record<string, string>): string {
 
 describe('the Temporal server', () => {
   test('is the one of the estate file unless something else is named', () => {
-    expect(read({}).temporal).toEqual({ connection: { address: '127.0.0.1:7001' }, namespace: 'default' });
+    expect(read({}).temporal).toEqual({
+      connection: { address: '127.0.0.1:7001' },
+      namespace: 'default',
+      source: 'estate file',
+    });
   });
 
   test('is what TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE name', () => {
     expect(read({ TEMPORAL_ADDRESS: 'temporal:7233', TEMPORAL_NAMESPACE: 'moves' }).temporal).toEqual({
       connection: { address: 'temporal:7233' },
       namespace: 'moves',
+      source: 'environment',
     });
   });
 
