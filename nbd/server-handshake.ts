@@ -31,7 +31,7 @@ export interface OpenedExport {
 export interface TlsTerms {
   /** The server's certificates; undefined: the server has none, and can't speak TLS. */
   readonly certificates: (() => Certificates) | undefined;
-  /** Whether nothing is told without it. */
+  /** Whether a client learns nothing before TLS is in use. */
   readonly required: boolean;
 }
 

@@ -7,9 +7,12 @@ import { type AuditEntry, auditEntrySchema } from '../../../contracts/audit.js';
 
 /** Largest file, bytes: reading one back takes a few milliseconds of the process's thread. */
 const FILE_BYTES_MAX = 256 * 1024;
-/** Parts of the longest age that one file may span: entries go by whole files. */
+/** One file spans at most the longest age divided by this, since entries go by whole files. */
 const FILES_PER_AGE = 16;
-/** Number of the first entry, and the age clock then: labels of entries may be wrong. */
+/**
+ * A file's name: the number of its first entry, and the clock of ages when it was begun. The times
+ * of entries are labels, which may be wrong.
+ */
 const NAME = /^(\d{15})-(\d{15})\.jsonl$/;
 const DIGITS = 15;
 
@@ -17,7 +20,7 @@ interface AuditFile {
   readonly path: string;
   /** Number of its first entry. */
   readonly first: number;
-  /** The age clock when it was begun, ms. */
+  /** The clock of ages when it was begun, ms. */
   readonly beganMs: number;
   bytes: number;
 }
@@ -71,7 +74,7 @@ export class AuditFiles {
 
   /**
    * Appends an entry under the next number.
-   * @param ageMs the age clock now
+   * @param ageMs the clock of ages now
    * @throws the system's error; the entry is not kept then, and its number is used again
    */
   append(entry: Omit<AuditEntry, 'seq'>, ageMs: number): void {

@@ -9,7 +9,10 @@ export class SharedMembers {
   /** The members of each group's newest point. */
   readonly #lists = new Map<GroupId, PointMember[]>();
 
-  /** The same members, one by one or as a whole list those of points before: never change them. */
+  /**
+   * The same members, shared with earlier points: each one that did not change, and the whole list
+   * if none did. Never change them.
+   */
   of({ group, members }: Pick<RecoveryPoint, 'group' | 'members'>): PointMember[] {
     const shared = members.map((member) => this.#shared(member));
     const before = this.#lists.get(group);
@@ -19,12 +22,12 @@ export class SharedMembers {
   }
 
   #shared(member: PointMember): PointMember {
-    // It is settled by a verdict soon, and then it is another one.
+    // A verdict settles it soon, and another member takes its place.
     if (member.provisional !== undefined) return member;
     const { position, epoch } = member;
     const before = this.#newest.get(member.volume);
     if (before !== undefined && before.position === position && before.epoch === epoch) return before;
-    // Rows read from the store have a copy of the name each.
+    // Each row that was read from the store has its own copy of the name.
     const newest = { volume: before?.volume ?? member.volume, position, epoch };
     this.#newest.set(newest.volume, newest);
     return newest;

@@ -302,8 +302,9 @@ export class SiteState {
   }
 
   /**
-   * Committed attempts without a "joined" bookmark that the members came by. One whose volumes were
-   * moved again is not among them: such attempts stay unjoined for ever, and grow in number.
+   * Committed attempts that brought these members into their group and have no "joined" bookmark.
+   * One whose volumes were moved again is not among them: such attempts stay unjoined for ever, and
+   * grow in number.
    */
   unjoinedAttempts(members: readonly PointMember[]): AttemptRecord[] {
     return members.flatMap(({ volume, epoch }) =>
