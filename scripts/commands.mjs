@@ -48,7 +48,7 @@ export const commands = {
     tools: [['node', 'scripts/mutate.mjs']],
     takes: 'days; npm run mutate -- --only workflows/saga takes minutes, --share 0.03 an hour',
   },
-  // Plants bugs in a copy of the sources, and looks who finds them: docs/reliability.md.
+  // Plants bugs in a copy of the sources, and prints which tests find them: docs/reliability.md.
   bank: { build: true, entry: 'test/bank/main.js' },
   'mutate:scripts': { tools: [['node', 'scripts/mutate-scripts.mjs']], takes: 'about 3 minutes' },
   // npm runs it before it packs: the tarball has the compiled product and its workflow bundle.

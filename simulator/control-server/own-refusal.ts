@@ -2,8 +2,8 @@
 import { MoverError } from '../../contracts/errors.js';
 
 /**
- * The error to answer instead when `cause` is a refusal of this process: its own caller is known
- * and permitted, and must not take the refusal for one of its own.
+ * The error to answer instead when `cause` is a refusal of this process. Its own caller is known
+ * and permitted, and must not believe that it was refused itself.
  * @param advice what an administrator does about it, as a sentence
  * @returns UNREACHABLE; undefined for any other error
  */

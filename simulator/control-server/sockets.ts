@@ -10,7 +10,7 @@ export interface OpenSockets {
 }
 
 export function trackSockets(server: Server): OpenSockets {
-  /** Each with its name. With TLS a request names another object than the connection did. */
+  /** The far end of each. Requests are matched by it: with TLS their socket is another object. */
   const open = new Map<Socket, string>();
   const asking = new Set<string>();
   server.on('connection', (socket) => {
@@ -31,7 +31,7 @@ export function trackSockets(server: Server): OpenSockets {
   };
 }
 
-/** Its far end: no two open connections to one address have the same. */
+/** The far end of a connection: no two open connections to one address have the same. */
 function nameOf({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }

@@ -45,8 +45,8 @@ export interface ProtectionOptions {
   readonly unusable: readonly UnusableVolume[];
   /** Volumes that were retired in earlier lives. */
   readonly retired: readonly VolumeId[];
-  /** What the estate file says otherwise, in sentences. */
-  readonly drift: readonly string[];
+  /** What the estate file says otherwise. */
+  readonly drift: readonly Drift[];
   readonly store: RowStore;
   readonly files: (volume: VolumeId) => VolumeFiles;
   readonly limits: SplitterLimits;
@@ -181,8 +181,8 @@ export class Protection {
 
   /** Refuses disks that may not be used, and begins what earlier lives left undone. */
   start(): void {
-    const { drift, log } = this.#options;
-    for (const sentence of drift) log.warn(sentence);
+    const { log } = this.#options;
+    for (const sentence of this.#drift()) log.warn(sentence);
     for (const { volume, reason } of this.#unusable.values()) log.error({ volume }, reason);
     this.#sources.start(this.#loaded);
     for (const volume of this.#volumes.values()) if (volume.split.marks.doubted > 0) this.#initialization.poke(volume);
@@ -242,15 +242,21 @@ export class Protection {
 
   /** What is degraded, in sentences. */
   get notes(): string[] {
-    const { sessions, store, drift } = this.#options;
+    const { sessions, store } = this.#options;
     return [
       ...sessions.notes,
       ...(store.note === undefined ? [] : [store.note]),
       ...[...this.#unusable.values()].map(({ reason }) => reason),
-      ...drift,
+      ...this.#drift(),
       ...this.#sending.notes,
       ...[...this.#volumes.values()].flatMap(({ split }) => split.notes),
     ];
+  }
+
+  /** What the estate file says otherwise now, in sentences. */
+  #drift(): string[] {
+    const servedBytesOf = (volume: VolumeId): number | undefined => this.#volumes.get(volume)?.sizeBytes;
+    return this.#options.drift.filter(({ holds }) => holds(servedBytesOf)).map(({ sentence }) => sentence);
   }
 
   /** @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE */

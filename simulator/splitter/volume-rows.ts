@@ -75,6 +75,16 @@ const rowSchema = z.strictObject({
   retired: z.strictObject({ atMs: timeMsSchema }).exactOptional(),
 });
 
+/** One difference between the estate file and what is here, for as long as it is there. */
+export interface Drift {
+  readonly sentence: string;
+  /**
+   * Whether it is still there: a person may have ended it at run time.
+   * @param servedBytesOf size of a volume that is served now; undefined for any other
+   */
+  readonly holds: (servedBytesOf: (volume: VolumeId) => number | undefined) => boolean;
+}
+
 export interface VolumeRows {
   readonly rows: readonly VolumeSplitRow[];
   /** Rows that differ from the stored ones, or are new. */
@@ -85,8 +95,8 @@ export interface VolumeRows {
   readonly unusable: readonly UnusableVolume[];
   /** Volumes that a person retired: not served. */
   readonly retired: readonly VolumeId[];
-  /** What the estate file says otherwise, in sentences. */
-  readonly drift: readonly string[];
+  /** What the estate file says otherwise. */
+  readonly drift: readonly Drift[];
 }
 
 /**
@@ -101,7 +111,7 @@ export function volumeRows(estate: Estate, splitter: SplitterId, stored: Readonl
   const unstored: VolumeSplitRow[] = [];
   const unusable: UnusableVolume[] = [];
   const retired: VolumeId[] = [];
-  const drift: string[] = [];
+  const drift: Drift[] = [];
   const take = (found: VolumeSplitRow | UnusableVolume, content: unknown): void => {
     if ('reason' in found) unusable.push(found);
     else if (found.retired !== undefined) retired.push(found.volume);
@@ -115,27 +125,31 @@ export function volumeRows(estate: Estate, splitter: SplitterId, stored: Readonl
     const found = content === undefined ? firstRow(estate, volume, addresses) : laterRow(volume.id, content, addresses);
     take(found, content);
     if ('retired' in found && found.retired !== undefined)
-      drift.push(
-        `Volume "${volume.id}" is in the estate file, but was retired: it is not served. Remove it from the file.`,
-      );
+      drift.push({
+        sentence: `Volume "${volume.id}" is in the estate file, but was retired: it is not served. Remove it from the file.`,
+        holds: (servedBytesOf) => servedBytesOf(volume.id) === undefined,
+      });
     else if ('sizeBytes' in found && found.sizeBytes !== volume.sizeMiB * MIB)
-      drift.push(
-        `Volume "${volume.id}" has ${found.sizeBytes / MIB} MiB here, and ${volume.sizeMiB} MiB in the estate file. It is served and protected with the size it has. ${sizeAdvice(volume, found.sizeBytes)}`,
-      );
+      drift.push({
+        sentence: `Volume "${volume.id}" has ${found.sizeBytes / MIB} MiB here, and ${volume.sizeMiB} MiB in the estate file. It is served and protected with the size it has. ${sizeAdvice(volume, found.sizeBytes)}`,
+        holds: (servedBytesOf) => servedBytesOf(volume.id) === found.sizeBytes,
+      });
   }
   for (const { id, otherSplitter } of leftOut(estate, splitter, stored.keys())) {
     if (otherSplitter !== undefined) {
-      drift.push(
-        `Volume "${id}" was served here, but the estate file gives it to splitter "${otherSplitter}". It is not served here; its disk and its row stay. Remove it from "${otherSplitter}" unless its disk was brought there.`,
-      );
+      drift.push({
+        sentence: `Volume "${id}" was served here, but the estate file gives it to splitter "${otherSplitter}". It is not served here; its disk and its row stay. Remove it from "${otherSplitter}" unless its disk was brought there.`,
+        holds: (servedBytesOf) => servedBytesOf(id) === undefined,
+      });
       continue;
     }
     const found = laterRow(id, stored.get(id), addresses);
     take(found, stored.get(id));
     if (!('retired' in found && found.retired !== undefined))
-      drift.push(
-        `Volume "${id}" is not in the estate file. It is served and protected all the same. Put it back into the file, or end its protection: volume-mover volume retire ${id}`,
-      );
+      drift.push({
+        sentence: `Volume "${id}" is not in the estate file. It is served and protected all the same. Put it back into the file, or end its protection: volume-mover volume retire ${id}`,
+        holds: (servedBytesOf) => servedBytesOf(id) !== undefined,
+      });
   }
   return { rows, unstored, unusable, retired, drift };
 }

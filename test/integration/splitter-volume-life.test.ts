@@ -42,9 +42,22 @@ test('an added volume is served beside a guest that writes, also after kill -9 a
   await splitter.kill();
 
   const again = await world.splitterProcess();
-  await (await again.open(NEW)).write(2 * MIB, Buffer.alloc(BLOCK, 4));
+  const guest = await again.open(NEW);
+  await guest.write(2 * MIB, Buffer.alloc(BLOCK, 4));
   await quiet(again, NEW);
   expect(world.site.imageOf(NEW, SIZE_MIB * MIB).equals(world.source(NEW))).toBe(true);
+  const told = async (): Promise<string[]> =>
+    (await again.control.health({})).notes.filter((note) =>
+      note.startsWith(`Volume "${NEW}" is not in the estate file`),
+    );
+  expect(await told()).toHaveLength(1);
+  await guest.disconnect();
+  await until(
+    async () => (await codesOf(again.control.retireVolume({ volume: NEW, dryRun: true }))).length === 0,
+    'nothing stands against retiring it',
+  );
+  await again.control.retireVolume({ volume: NEW });
+  expect(await told()).toEqual([]);
 });
 
 test('a volume that cannot be added is refused with every reason, and the splitter is as before', async () => {

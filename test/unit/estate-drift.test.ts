@@ -131,7 +131,9 @@ test('a splitter serves its stored volume that the file names nowhere, but not o
   const nowhere = volumeRows(estateWith({ splitters: [{ ...BASE.splitters[0], volumes: [] }] }), s1, stored);
   expect(nowhere.rows).toEqual(first.rows);
   expect(nowhere.unstored).toEqual([]);
-  expect(nowhere.drift).toEqual([expect.stringMatching(/^Volume "v1" is not in the estate file/)]);
+  expect(nowhere.drift).toMatchObject([
+    { sentence: expect.stringMatching(/^Volume "v1" is not in the estate file/) as string },
+  ]);
 
   const elsewhere = estateWith({
     splitters: [
@@ -139,7 +141,10 @@ test('a splitter serves its stored volume that the file names nowhere, but not o
       { ...BASE.splitters[1], volumes: [{ id: 'v1', sizeMiB: 1, group: 'g1' }] },
     ],
   });
-  expect(volumeRows(elsewhere, s1, stored)).toMatchObject({ rows: [], drift: [expect.stringContaining('"s2"')] });
+  expect(volumeRows(elsewhere, s1, stored)).toMatchObject({
+    rows: [],
+    drift: [{ sentence: expect.stringContaining('"s2"') as string }],
+  });
   expect(volumeRows(elsewhere, s2, new Map()).rows).toHaveLength(1);
 });
 
@@ -238,4 +243,17 @@ test('what was not added is told until it is there', () => {
   expect(drifts[1]?.sentence).toContain('was not added: there is no group "late-group". It is not protected.');
   followEstate(state, file, 0);
   expect(drifts.map((drift) => drift.holds(state))).toEqual([false, false]);
+});
+
+test.each([
+  ['is missing in the file', []],
+  ['has another size in the file', [{ id: 'v1', sizeMiB: 2, group: 'g1' }]],
+])('a volume that %s is not said to be served once it was retired, nor if it can not be used', (_what, volumes) => {
+  const s1 = splitterIdSchema.parse('s1');
+  const { rows } = volumeRows(estateWith({}), s1, new Map());
+  const stored = new Map(rows.map((row) => [row.volume, row] as const));
+  const file = estateWith({ splitters: [{ ...BASE.splitters[0], volumes }] });
+  const [drift] = volumeRows(file, s1, stored).drift;
+  expect(drift?.sentence).toContain('It is served and protected');
+  expect([drift?.holds(() => rows[0]?.sizeBytes), drift?.holds(() => undefined)]).toEqual([true, false]);
 });

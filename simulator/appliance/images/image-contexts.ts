@@ -96,7 +96,7 @@ function pointOf(name: string): PointId | undefined {
   return point.success ? point.data : undefined;
 }
 
-/** A context that the scratch decides where it has blocks, and the image elsewhere. */
+/** A context of an image with a scratch over it: where the scratch has blocks, it decides. */
 function contextOf(
   name: string,
   below: Remembered,

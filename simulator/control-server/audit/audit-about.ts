@@ -45,7 +45,7 @@ function textsOf(value: unknown): string | string[] | undefined {
   return texts.length === 0 ? undefined : texts;
 }
 
-/** The name of one thing: itself, or the name in it. */
+/** A plain value as text; of an object, the attempt, volume or group that it names. */
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value.slice(0, AUDIT_TEXT_LENGTH_MAX);
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);

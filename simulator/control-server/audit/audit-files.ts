@@ -20,7 +20,7 @@ interface AuditFile {
   readonly path: string;
   /** Number of its first entry. */
   readonly first: number;
-  /** The age clock when it was begun, ms. */
+  /** The clock of ages when it was begun, ms. */
   readonly beganMs: number;
   bytes: number;
 }
@@ -74,7 +74,7 @@ export class AuditFiles {
 
   /**
    * Appends an entry under the next number.
-   * @param ageMs the age clock now
+   * @param ageMs the clock of ages now
    * @throws the system's error; the entry is not kept then, and its number is used again
    */
   append(entry: Omit<AuditEntry, 'seq'>, ageMs: number): void {

@@ -27,7 +27,7 @@ export class SharedMembers {
     const { position, epoch } = member;
     const before = this.#newest.get(member.volume);
     if (before !== undefined && before.position === position && before.epoch === epoch) return before;
-    // Rows read from the store have a copy of the name each.
+    // Each row that was read from the store has its own copy of the name.
     const newest = { volume: before?.volume ?? member.volume, position, epoch };
     this.#newest.set(newest.volume, newest);
     return newest;
