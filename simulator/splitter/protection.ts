@@ -14,6 +14,7 @@ import { Attempts } from './attempts/attempts.js';
 import { controlCalls } from './control-calls.js';
 import { SplitterCore } from './core/splitter-core.js';
 import { NO_SESSION, type VolumeSplitRow } from './core/volume-split.js';
+import type { Drift } from './volume-rows.js';
 import type { VolumeFiles } from './files/volume-files.js';
 import type { SplitterLimits } from './limits.js';
 import { type LoadedVolume, loadVolume, loadVolumes } from './load-volumes.js';
