@@ -39,7 +39,7 @@ describe('a claim is refused', () => {
       'for a larger size of another disk',
       { sizeBytes: SIZE_BYTES + 512, source: OTHER_SOURCE },
       'INVALID_REQUEST',
-      'Volume "v1" has 1048576 bytes at the replica site, not 1049088.',
+      'Volume "v1" has 1048576 bytes at the replica site, not 1049088. If the larger disk is right: volume-mover volume grow v1 --size 1.00048828125MiB',
     ],
     [
       'for another disk',

@@ -114,7 +114,7 @@ test.each<[what: string, given: () => unknown, act: () => unknown, message: stri
     'a volume whose forgetting ended half done',
     () => (retire(), forget()),
     () => add({ volume: V1, sizeMiB: 1 }),
-    'Volume "v1" cannot be added: volume "v1" is being forgotten, which did not end: repeat volume-mover volume forget.',
+    'Volume "v1" cannot be added: volume "v1" is being forgotten, which did not end; to end it: volume-mover volume forget v1 --confirm v1.',
   ],
   [
     'names of a volume that is retired',
