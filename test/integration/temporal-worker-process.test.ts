@@ -16,7 +16,7 @@ import { healthSchema } from '../../contracts/health.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
 import { openTemporal, type OpenTemporal } from '../../estate/temporal/open.js';
 import { createNamespace } from '../support/namespace.js';
-import { PATIENCE_MS } from '../support/until.js';
+import { PATIENCE_MS, untilTrue } from '../support/until.js';
 
 const BUILT_WORKER = fileURLToPath(new URL('../../dist/workers/main.js', import.meta.url));
 const addressSchema = z.object({ port: z.number() });
@@ -143,12 +143,17 @@ test('is gone soon after SIGTERM though its appliance is frozen, and leaves the 
     args: [{ volume: 'v1', to: 'g1' }],
   });
   await asked;
+  // Before that the step was a local activity, which is no worker's but this one's.
+  await untilTrue('the step runs', PATIENCE_MS, async () => {
+    const [running] = (await handle.describe()).raw.pendingActivities ?? [];
+    return running?.lastStartedTime != null;
+  });
   worker.child.kill('SIGTERM');
   expect(await worker.exitCode).toBe(0);
   // The call was given up, not waited for until its own time limit.
   const { raw } = await handle.describe();
   const [step] = raw.pendingActivities ?? [];
-  expect(step?.activityType?.name).toBe('notify');
+  expect(step?.activityType?.name).toBe('ticketFloor');
   expect(step?.lastFailure?.message).not.toContain('no answer within');
   await handle.terminate();
   await connection.close();
