@@ -1,6 +1,7 @@
 // A control call may be repeated for ever: long after its move has ended it gets the same answer,
 // or is refused as over, and changes nothing.
 import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
 import {
   attemptName,
   attemptRecordSchema,
@@ -10,6 +11,7 @@ import {
 import { type ErrorCode, MoverError } from '../../../contracts/errors.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import { splitterApi } from '../../../contracts/splitter-api.js';
+import { mayBeForgotten } from '../../../simulator/replica-site/core/forgetting.js';
 import type { SplitterHost } from '../splitter-host.js';
 import type { Served } from '../witness.js';
 import type { World } from '../world.js';
@@ -70,7 +72,7 @@ function checkRecord(world: World, { call, again, answer, input }: Served): void
   const name = attemptName(first.attempt);
   const now = world.site.state.attempt(first.attempt);
   if (now === undefined) {
-    checkForgotten(world, first, call, again);
+    if (!isPlannedAnew(world, first, input)) checkForgotten(world, first, call, again);
     return;
   }
   const outcome = outcomeOf(again);
@@ -96,6 +98,15 @@ function checkRecord(world: World, { call, again, answer, input }: Served): void
       throw new Error(
         `${what()} its ${field} is ${JSON.stringify(now[field])}, and was ${JSON.stringify(first[field])}`,
       );
+}
+
+/**
+ * Whether the call's floor was read after the attempt was over: a reset of the workflow to before
+ * its first step plans the attempt anew, under its old name. Such a call is judged as a new one.
+ */
+function isPlannedAnew({ site: { state } }: World, { attempt }: AttemptRecord, input: unknown): boolean {
+  const { floor } = z.object({ floor: z.number().optional() }).parse(input);
+  return floor !== undefined && !mayBeForgotten(state, attempt, floor);
 }
 
 /** A late call of an attempt that the site has forgotten is refused, whatever it is. */
