@@ -138,7 +138,7 @@ describe('search attributes', () => {
       return (await moves.client.workflow.count(query)).count === 1;
     });
     const upserts = (await eventsOf(handle)).flatMap(({ upsertWorkflowSearchAttributesEventAttributes: upsert }) =>
-      upsert == null ? [] : [Object.keys(upsert.searchAttributes?.indexedFields ?? {})],
+      (upsert ?? undefined) === undefined ? [] : [Object.keys(upsert?.searchAttributes?.indexedFields ?? {})],
     );
     // One more is the SDK's own: it says which patches the workflow has.
     expect(upserts.filter((keys) => !keys.includes('TemporalChangeVersion'))).toHaveLength(4);

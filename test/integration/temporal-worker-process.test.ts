@@ -146,7 +146,7 @@ test('is gone soon after SIGTERM though its appliance is frozen, and leaves the 
   // Before that the step was a local activity, which is no worker's but this one's.
   await untilTrue('the step runs', PATIENCE_MS, async () => {
     const [running] = (await handle.describe()).raw.pendingActivities ?? [];
-    return running?.lastStartedTime != null;
+    return (running?.lastStartedTime ?? undefined) !== undefined;
   });
   worker.child.kill('SIGTERM');
   expect(await worker.exitCode).toBe(0);
