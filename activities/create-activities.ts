@@ -49,25 +49,21 @@ export function createActivities(ports: Ports, batches: BatchSettings = { runEve
       runStep(ports, async (_run, within) => resolve(within, attempt, reason, floor)),
     learnVerdict: async (record: AttemptRecord, verdict: Verdict): Promise<void> =>
       runStep(ports, async (_run, within) => learn(within, record, verdict)),
-    /** May run as a local activity, so it sends no heartbeats. */
-    ticketFloor: async (): Promise<number | undefined> => {
-      try {
-        return await ticketFloor(portsUntil(Context.current().cancellationSignal, ports));
-      } catch (error) {
-        throw toFailure(error);
-      }
-    },
-    /** May run as a local activity, so it sends no heartbeats. */
-    storeReport: async (report: StoredMoveReport): Promise<void> => {
-      try {
-        await storeReport(portsUntil(Context.current().cancellationSignal, ports), report);
-      } catch (error) {
-        throw toFailure(error);
-      }
-    },
+    ticketFloor: async (): Promise<number | undefined> => runLocal(ports, async (within) => ticketFloor(within)),
+    storeReport: async (report: StoredMoveReport): Promise<void> =>
+      runLocal(ports, async (within) => storeReport(within, report)),
     verify: async (work: VerifyWork): Promise<VerifyReport> =>
       runVerify(ports, async (run, within) => verify(within, work, run)),
   };
 }
 
 export type MoveActivities = ReturnType<typeof createActivities>;
+
+/** Runs what may be a local activity, so it sends no heartbeats. @throws ApplicationFailure */
+async function runLocal<T>(ports: Ports, work: (within: Ports) => Promise<T>): Promise<T> {
+  try {
+    return await work(portsUntil(Context.current().cancellationSignal, ports));
+  } catch (error) {
+    throw toFailure(error);
+  }
+}

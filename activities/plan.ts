@@ -122,7 +122,7 @@ function isOfHolder({ code }: Reason): boolean {
 export const QUEUE_ADVICE =
   'To wait for its end, and then move the volume if it is still in its group: start this move again with --queue ("queue": true).';
 
-/** What people can do about a move that holds their volume. */
+/** Advice to people whose volume another move holds. */
 function holderAdvice(holder: string): string {
   return [
     `To follow that move: volume-mover watch ${holder}. To end it: volume-mover cancel ${holder}.`,

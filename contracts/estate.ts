@@ -183,6 +183,11 @@ export function controlUrl(listen: {
   readonly url?: string | undefined;
   readonly tls?: boolean | undefined;
 }): string {
-  const { host, port, url, tls } = listen;
-  return url ?? `${tls === true ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const { url, tls } = listen;
+  return url ?? `${tls === true ? 'https' : 'http'}://${hostPort(listen)}`;
+}
+
+/** The address in one word: an IPv6 address has brackets. */
+export function hostPort({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -4,7 +4,7 @@ import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs';
 import { type ClientConfigProfile, loadClientConfig, loadClientConfigProfile } from '@temporalio/envconfig';
 import { MoverError, type Reason } from '../contracts/errors.js';
-import type { Estate } from '../contracts/estate.js';
+import { type Estate, hostPort } from '../contracts/estate.js';
 import { causeOf } from './cause.js';
 import { PLAIN_HTTP } from './credentials.js';
 import { withoutEmpty } from './estate-file.js';
@@ -72,10 +72,6 @@ export function readTemporalSettings(
 /** Whether an address is one of Temporal Cloud. */
 export function isTemporalCloud(address: string): boolean {
   return CLOUD_HOST.test(address);
-}
-
-function addressOf({ host, port }: NonNullable<Estate['temporal']>): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 class SettingsReader {
@@ -195,7 +191,7 @@ class SettingsReader {
       return { address: profile.address, source: 'profile' };
     }
     if (this.#estate === undefined) return { address: ADDRESS_DEFAULT, source: 'default' };
-    return { address: addressOf(this.#estate), source: 'estate file' };
+    return { address: hostPort(this.#estate), source: 'estate file' };
   }
 
   #checkAddress(subject: string, address: unknown): void {
@@ -216,7 +212,7 @@ class SettingsReader {
       ...(apiKey === undefined ? {} : { apiKey }),
       ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
     };
-    const isOfEstate = this.#estate !== undefined && address === addressOf(this.#estate);
+    const isOfEstate = this.#estate !== undefined && address === hostPort(this.#estate);
     const tlsOfFile = isOfEstate ? this.#estate?.tls : undefined;
     const ofFile = tlsOfFile === undefined ? profile.tls?.disabled : !tlsOfFile;
     if (variables.tls?.disabled ?? ofFile) {

@@ -41,7 +41,7 @@ export function moveInputOf(volumes: readonly string[], flags: MoveInputFlags): 
   };
 }
 
-/** What of an input is the same for any volumes and groups. */
+/** The part of an input that is the same for any volumes and groups. */
 export function wishesOf(flags: WishFlags): ReverseInput {
   const { operator, reason, verify, keepLeft, manual, queue, fenceFrom, fenceBy } = flags;
   return {

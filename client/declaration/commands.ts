@@ -4,7 +4,7 @@ import { type EstateGroup, estateGroupSchema, type EstateVolume } from '../../co
 import type { SplitterId } from '../../contracts/ids.js';
 import type { Labels } from '../../contracts/inventory.js';
 
-/** What makes the estate as its file says, for settings that no flag of another command has. */
+/** The command for settings that no flag of another command has. */
 const APPLY = 'volume-mover estate apply --yes';
 const SECOND_MS = 1_000;
 

@@ -51,7 +51,7 @@ export interface StartMoveOptions extends StartOptions {
   readonly again?: boolean | undefined;
 }
 
-/** What a move back may be asked for: the rest follows from the move that it reverses. */
+/** Wishes for a move back. Its volumes and groups follow from the move that it reverses. */
 export type ReverseInput = Pick<MoveInput, 'operator' | 'reason' | 'verify' | 'cutover' | 'queue' | 'options'>;
 
 export type ReverseOptions = Pick<StartMoveOptions, 'planFirst' | 'again'>;

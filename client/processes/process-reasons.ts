@@ -15,7 +15,7 @@ export function inUse(subject: string, message: string): Reason {
   return { code: 'PROCESS_IN_USE', subject, message };
 }
 
-/** Whether the process that answers is the one that is meant. */
+/** Asks who answers. @returns why it is not the process that is meant; nothing when it is */
 export async function whoAnswers(
   role: Role,
   id: string,

@@ -1,23 +1,22 @@
 // Stores every move's report at the replica site, however the move ends. A failure to store it
 // never changes that end.
-import { CancellationScope, log, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
-import type { MoveActivities } from '../../activities/create-activities.js';
+import { CancellationScope, log } from '@temporalio/workflow';
 import type { StoredMoveReport } from '../../contracts/report.js';
+import { localFirst, type LocalFirstTerms } from '../shared/local-first.js';
 
 const SECOND_MS = 1_000;
 
 /**
- * Timeout of the first try, a local activity in the workflow's last task. It costs the server one
- * event, and the time is well inside the task's 10 s.
+ * The local activity runs in the workflow's last task. A restart of the replica site may delay a
+ * move's end for 5 minutes; a lasting outage may not.
  */
-const LOCAL_TIMEOUT_MS = 4 * SECOND_MS;
-const LOCAL_TRIES_MAX = 3;
-/**
- * How long an ordinary activity tries after that. A restart of the replica site may delay a move's
- * end; a lasting outage may not.
- */
-const PATIENT_TIMEOUT_MS = 5 * 60 * SECOND_MS;
-const CALL_TIMEOUT_MS = 30 * SECOND_MS;
+const TERMS: LocalFirstTerms = {
+  summary: 'store the report',
+  localTimeoutMs: 4 * SECOND_MS,
+  localTriesMax: 3,
+  patientTimeoutMs: 5 * 60 * SECOND_MS,
+  pauseMs: { initial: SECOND_MS, max: 20 * SECOND_MS },
+};
 
 /** Stores the report. Never rejects, and is not cancelled with the move. */
 export async function keepReport(report: StoredMoveReport): Promise<void> {
@@ -37,27 +36,13 @@ export async function keepReport(report: StoredMoveReport): Promise<void> {
 }
 
 async function store(report: StoredMoveReport): Promise<void> {
-  const summary = 'store the report';
-  const local = proxyLocalActivities<MoveActivities>({
-    startToCloseTimeout: LOCAL_TIMEOUT_MS,
-    scheduleToCloseTimeout: LOCAL_TIMEOUT_MS,
-    retry: { initialInterval: SECOND_MS / 4, maximumAttempts: LOCAL_TRIES_MAX },
-    summary,
-  });
-  try {
-    await local.storeReport(report);
-    return;
-  } catch (error) {
-    log.warn(`The report of move ${report.move} could not be stored at once; it is tried again for 5 minutes.`, {
-      move: report.move,
-      error,
-    });
-  }
-  const patient = proxyActivities<MoveActivities>({
-    startToCloseTimeout: CALL_TIMEOUT_MS,
-    scheduleToCloseTimeout: PATIENT_TIMEOUT_MS,
-    retry: { initialInterval: SECOND_MS, backoffCoefficient: 2, maximumInterval: 20 * SECOND_MS },
-    summary,
-  });
-  await patient.storeReport(report);
+  await localFirst(
+    TERMS,
+    async (activities) => activities.storeReport(report),
+    (error) =>
+      log.warn(`The report of move ${report.move} could not be stored at once; it is tried again for 5 minutes.`, {
+        move: report.move,
+        error,
+      }),
+  );
 }
