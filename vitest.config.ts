@@ -29,6 +29,8 @@ const groups: readonly Group[] = [
   { name: 'model', setup: [], timeoutMs: 900 * SECOND_MS },
   { name: 'integration', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 300 * SECOND_MS },
   { name: 'replay', setup: [DIST, BUNDLE], timeoutMs: 300 * SECOND_MS },
+  // Real processes whose disks, clocks and hosts fail.
+  { name: 'faults', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 300 * SECOND_MS },
   // Real NBD and disk clients against built processes, during moves.
   { name: 'outside', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 300 * SECOND_MS },
   { name: 'ui', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 120 * SECOND_MS },
@@ -40,7 +42,9 @@ const groups: readonly Group[] = [
 /** The groups of `npm test`. */
 const INSIDE = ['unit', 'property', 'simulation', 'integration', 'replay'];
 /** Groups whose files share processes. */
-const SHARING = ['unit', 'property', 'simulation', 'model', 'integration'];
+const SHARING = ['unit', 'property', 'simulation', 'model', 'integration', 'faults'];
+/** Groups that run beside others of their kind: their files mostly wait. */
+const WAITING = [...INSIDE, 'faults'];
 
 function project({ name, setup, timeoutMs }: Group): TestProjectInlineConfiguration {
   return {
@@ -59,7 +63,8 @@ function project({ name, setup, timeoutMs }: Group): TestProjectInlineConfigurat
       pool: 'forks',
       isolate: !SHARING.includes(name),
       // The groups of `npm test` run at once; the others run after them if all are asked for.
-      ...(INSIDE.includes(name) ? {} : { maxWorkers: 2, sequence: { groupOrder: 1 } }),
+      ...(INSIDE.includes(name) ? {} : { sequence: { groupOrder: 1 } }),
+      ...(WAITING.includes(name) ? {} : { maxWorkers: 2 }),
     },
   };
 }

@@ -39,6 +39,7 @@ export const commands = {
     takes: 'about 5 minutes on two cores; npm run test:fast takes less than one',
   },
   'test:fast': { tools: vitest(...FAST_GROUPS) },
+  'test:faults': { tools: vitest('faults'), takes: 'about 2 minutes on two cores' },
   'test:outside': { tools: vitest('outside') },
   'test:ui': { tools: vitest('ui') },
   'test:chaos': { tools: vitest('chaos') },

@@ -21,7 +21,7 @@ import { Supervisor } from '../../estate/supervisor.js';
 import { watchExistingServer } from '../../estate/temporal/existing-watch.js';
 import { DurableTemporal } from '../chaos/durable-temporal.js';
 import { PATIENCE_MS, untilTrue } from '../support/until.js';
-import { smallEstate } from './estate-fixture.js';
+import { smallEstate } from '../integration/estate-fixture.js';
 
 /** Short pauses, and no process taken for one that hangs however busy the machine is. */
 const LIMITS = {

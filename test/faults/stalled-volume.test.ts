@@ -15,9 +15,9 @@ import {
   until,
   V1,
   V2,
-} from './replica-site-fixture.js';
-import { splitterOn, type RunningSplitter } from './splitter-on.js';
-import { block } from './test-splitter.js';
+} from '../integration/replica-site-fixture.js';
+import { splitterOn, type RunningSplitter } from '../integration/splitter-on.js';
+import { block } from '../integration/test-splitter.js';
 
 const KIB = 1024;
 const A1 = applianceIdSchema.parse('a1');

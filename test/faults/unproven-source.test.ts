@@ -15,7 +15,7 @@ import {
   type StartOptions,
   until,
   V1,
-} from './splitter-fixture.js';
+} from '../integration/splitter-fixture.js';
 
 const BLOCK = 4 * 1024;
 const ONES = Buffer.alloc(BLOCK, 1);

@@ -12,7 +12,7 @@ import { startGuest } from '../../estate/guest/guest.js';
 import { withPorts } from '../../estate/ports.js';
 import { StartRun } from '../support/start-run.js';
 import { PATIENCE_MS, until, untilTrue } from '../support/until.js';
-import { smallEstate } from './estate-fixture.js';
+import { smallEstate } from '../integration/estate-fixture.js';
 
 const TEST_MS_MAX = 3 * PATIENCE_MS;
 

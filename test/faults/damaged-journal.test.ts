@@ -17,9 +17,9 @@ import {
   SIZE_BYTES,
   until,
   V1,
-} from './replica-site-fixture.js';
-import { splitterOn } from './splitter-on.js';
-import { block, TestSplitter } from './test-splitter.js';
+} from '../integration/replica-site-fixture.js';
+import { splitterOn } from '../integration/splitter-on.js';
+import { block, TestSplitter } from '../integration/test-splitter.js';
 
 const BLOCK_BYTES = 4096;
 const KEY = 'k'.repeat(43);

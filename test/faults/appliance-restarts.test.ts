@@ -6,8 +6,8 @@ import { IMAGE_READ_PATH } from '../../contracts/replica-site-api.js';
 import type { PointId } from '../../contracts/ids.js';
 import { Chance } from '../simulation/virtual-time.js';
 import { FakeSplitterControl } from '../support/fake-splitter-control.js';
-import { G1, S1, SiteWorld, SIZE_BYTES, until, V1 } from './replica-site-fixture.js';
-import { block, TestSplitter, VolumeModel } from './test-splitter.js';
+import { G1, S1, SiteWorld, SIZE_BYTES, until, V1 } from '../integration/replica-site-fixture.js';
+import { block, TestSplitter, VolumeModel } from '../integration/test-splitter.js';
 
 const LIVES = 6;
 const WRITES_PER_LIFE = 2_000;

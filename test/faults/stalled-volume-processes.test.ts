@@ -12,7 +12,7 @@ import { nbdAddressOf } from '../../estate/nbd-address.js';
 import { waitUntilQuiet } from '../../estate/quiet.js';
 import { runCommand } from '../support/cli.js';
 import { PATIENCE_MS, until } from '../support/until.js';
-import { type EstateFixture, startEstate } from './estate-fixture.js';
+import { type EstateFixture, startEstate } from '../integration/estate-fixture.js';
 
 const STALLED = 'vm-1-disk-0';
 /** A volume of the same group on the same host: its writes share the stream. */
