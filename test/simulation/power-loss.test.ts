@@ -6,7 +6,7 @@ import { type PowerOptions, PowerWorld, PromiseBroken } from './power-world.js';
 /** Runs for each of VOLUME_MOVER_SEEDS: these runs are shorter than those of `moves.test.ts`. */
 const RUNS_A_SEED = 50;
 /** VOLUME_MOVER_SEEDS asks for more (.ci/run does), VOLUME_MOVER_SEED sets the first. */
-const RUNS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 0) * RUNS_A_SEED || 400;
+const RUNS = Number(process.env['VOLUME_MOVER_SEEDS'] ?? 0) * RUNS_A_SEED || 240;
 const FIRST_SEED = Number(process.env['VOLUME_MOVER_SEED'] ?? Math.floor(Math.random() * 1_000_000));
 const STEPS = 60;
 /** Most runs until a planted fault is found: several times what it takes. */
