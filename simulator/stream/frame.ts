@@ -71,6 +71,8 @@ export interface AttachedFrame extends AtPlace {
    * when unknown.
    */
   readonly touched?: readonly (readonly [first: number, count: number])[] | undefined;
+  /** A short initialization began here, and its end is not durable. */
+  readonly initializing?: true | undefined;
 }
 
 export interface DetachFrame extends OfVolume {

@@ -43,6 +43,7 @@ export const attachedPayload = z.strictObject({
     .array(z.tuple([countSchema, countSchema]))
     .max(TOUCHED_RUNS_MAX)
     .optional(),
+  initializing: z.literal(true).optional(),
 });
 export const refusedPayload = z.strictObject({
   code: errorCodeSchema,

@@ -258,6 +258,7 @@ export class SplitterPart implements Part<SplitterInput, SplitterOutput, Splitte
       this.#storeMarks(volume);
     }
     split.attached(meeting);
+    if (meeting.initializing === true) split.initializeAgain(NOW_MS);
     if (split.isProofUnstored) core.changeRows([volume], (each) => each.sourceKnown());
     if (split.sourceState === 'unproven') split.sourceState = 'present';
     this.#sweep(volume);

@@ -217,6 +217,7 @@ export class SplitterHost {
       this.storeMarks(volume);
     }
     split.attached(meeting);
+    if (meeting.initializing === true) split.initializeAgain(this.#time.wallMsOf(this.id));
     if (split.isProofUnstored) this.#changeRow(volume, (each) => each.sourceKnown());
     if (split.sourceState === 'unproven') split.sourceState = 'present';
   }

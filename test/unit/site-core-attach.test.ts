@@ -3,7 +3,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { lineageIdSchema, sourceIdSchema } from '../../contracts/lineage.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
-import { hear, type Hearing } from '../../simulator/replica-site/core/attach.js';
+import { attach, hear, type Hearing } from '../../simulator/replica-site/core/attach.js';
+import { beginHole, endHole } from '../../simulator/replica-site/core/records.js';
 import { momentAt } from '../support/moment.js';
 import { claimOf, LINEAGE, lifeOf } from '../support/identities.js';
 import { codeOf, cut, G1, G2, LEASE_MS, ref, SIZE_BYTES, SiteUnderTest, V1, V2 } from './site-core-fixture.js';
@@ -163,6 +164,24 @@ describe('lives', () => {
     expect(heard({ session: 1, life: lifeOf(77) })).toMatchObject({ code: 'STALE_SESSION', advice: { sessionMin: 2 } });
     expect(heard({ session: 1 })).toEqual({ kind: 'sameSession' });
     expect(site.claim(V1, { session: 2, life: lifeOf(77) })).toBe('after 0');
+  });
+});
+
+describe('a short initialization without its end', () => {
+  const told = (claim: { readonly session: number; readonly over?: number }) =>
+    attach(site.state, V1, claimOf({ epoch: 1, sizeBytes: SIZE_BYTES, ...claim })).initializing;
+
+  test('is told at each attachment, until its end is there', () => {
+    expect(told({ session: 2, over: 0 })).toBeUndefined();
+    beginHole(site.state, V1, { fromPosition: 11, sinceMs: 1, reason: 'backlog full' });
+    expect([told({ session: 2, over: 0 }), told({ session: 3, over: 0 })]).toEqual([true, true]);
+    endHole(site.state, V1, 12, 2);
+    expect(told({ session: 4, over: 0 })).toBeUndefined();
+  });
+
+  test('is not told to a splitter of an earlier version, which refuses what it does not know', () => {
+    beginHole(site.state, V1, { fromPosition: 11, sinceMs: 1, reason: 'backlog full' });
+    expect(told({ session: 2 })).toBeUndefined();
   });
 });
 

@@ -51,6 +51,8 @@ export interface Attachment {
   readonly lineage: LineageId;
   readonly base: number;
   readonly former?: LifeId;
+  /** Set while a short initialization has no end. Splitters whose claim has `over` are told. */
+  readonly initializing?: true;
 }
 
 /**
@@ -139,6 +141,7 @@ export function attach(state: SiteState, volume: VolumeId, claim: Claim): Attach
     lineage,
     base,
     ...(row.life === undefined ? {} : { former: row.life }),
+    ...(claim.over === undefined || row.openHole === undefined ? {} : { initializing: true }),
   };
 }
 

@@ -100,8 +100,8 @@ export class IntakeStream {
     const { intake, claimed } = answer;
     const attachment = this.#attachmentOf(frame, intake);
     this.#handles.set(frame.handle, { kind: 'attached', attachment, intake });
-    const { session, n, lineage, base, former, touched } = claimed;
-    this.#connection.send({ type: 'attached', handle: frame.handle, session, n, lineage, base, former, touched });
+    const { kind: type, ...accepted } = claimed;
+    this.#connection.send({ type, handle: frame.handle, ...accepted });
     intake.add(attachment);
   }
 

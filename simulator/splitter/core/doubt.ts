@@ -13,6 +13,8 @@ export interface Meeting {
   readonly former?: LifeId | undefined;
   /** Runs of regions changed by records after the confirmed position; undefined when unknown. */
   readonly touched?: readonly (readonly [first: number, count: number])[] | undefined;
+  /** Whether a short initialization began at the replica site whose end is not durable there. */
+  readonly initializing?: true | undefined;
 }
 
 /**

@@ -134,6 +134,8 @@ export class VolumeSplit {
   #mode: InnerMode;
   /** Number of the newest initBegin record. */
   #initN = 0;
+  /** Number of this session's newest initEnd record; 0 without one. */
+  #endN = 0;
   /** Whether guests may use the disk. Only a `present` one may be in recovery points. */
   sourceState: SourceState;
   /** Progress of recovering the disk from the replica. */
@@ -400,6 +402,7 @@ export class VolumeSplit {
     this.#session = session;
     this.#sessions.add(session);
     this.#lastN = lastN;
+    this.#endN = 0;
     this.#confirmedN = 0;
     this.#lineage = undefined;
     this.#fenceVoid = this.#row.fence !== undefined;
@@ -573,9 +576,19 @@ export class VolumeSplit {
   finishInitialization(nowMs: number): boolean {
     if (this.#mode !== 'INITIALIZING' || this.marks.dirty + this.marks.doubted > 0) return false;
     this.#lastN += 1;
+    this.#endN = this.#lastN;
     this.#queue.pushMarker({ kind: 'initEnd', n: this.#lastN, timeMs: nowMs });
     this.#mode = 'SYNCED';
     return true;
+  }
+
+  /**
+   * Makes up for an initEnd record that an earlier life of this splitter did not deliver: its marks
+   * were gone, and the replica site would wait for the end for ever. Call it when the replica site
+   * says at an attachment that it waits.
+   */
+  initializeAgain(nowMs: number): void {
+    if (this.#endN <= this.#confirmedN) this.#fallBack('the end of a short initialization was lost', nowMs);
   }
 
   /** Mark of the initBegin record; undefined without a short initialization. */

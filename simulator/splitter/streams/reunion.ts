@@ -44,6 +44,7 @@ export class Reunion {
     const reason = doubtOf(split, frame, sessions.isKnown);
     if (reason !== undefined) this.#doubt(volume, reason);
     split.attached(frame);
+    if (frame.initializing === true) split.initializeAgain(nowMs());
     onSourceKnown(volume);
   }
 

@@ -19,6 +19,14 @@ export const attach: Room = {
       kind: 'off by one',
     },
     {
+      id: 'attach/open-initialization-not-told',
+      file: ATTACH,
+      find: '...(claim.over === undefined || row.openHole === undefined ? {} : { initializing: true }),',
+      replace: '',
+      breaks: 'A volume whose splitter ended before its initEnd arrived stays out of every point, and never moves.',
+      kind: 'forgotten field',
+    },
+    {
       id: 'attach/two-lives-in-one-session',
       file: ATTACH,
       find: 'if (claim.session > row.session || (claim.session === row.session && sameLife)) return undefined;',

@@ -24,6 +24,14 @@ export const splitter: Room = {
       kind: 'off by one',
     },
     {
+      id: 'splitter/lost-end-not-made-up-for',
+      file: VOLUME,
+      find: 'if (this.#endN <= this.#confirmedN) this.#fallBack(',
+      replace: 'if (this.#endN < this.#confirmedN) this.#fallBack(',
+      breaks: 'The end of a short initialization that an earlier life did not deliver is never sent.',
+      kind: 'off by one',
+    },
+    {
       id: 'splitter/abort-keeps-fence',
       file: GUARDS,
       find: 'const staysFenced = isFencedByAnother(before, attempt);',

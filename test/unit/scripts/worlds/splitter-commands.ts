@@ -10,7 +10,7 @@ import {
 } from '../../../../contracts/ids.js';
 import type { LifeId, SourceId } from '../../../../contracts/lineage.js';
 import type { Copy } from '../../../../simulator/splitter/core/copies.js';
-import { doubtOf, remedyFor } from '../../../../simulator/splitter/core/doubt.js';
+import { doubtOf, type Meeting, remedyFor } from '../../../../simulator/splitter/core/doubt.js';
 import { type FreshMarks, REGION_BYTES } from '../../../../simulator/splitter/core/marks.js';
 import type { PendingVerdict } from '../../../../simulator/splitter/core/splitter-core.js';
 import type { VolumeSplit } from '../../../../simulator/splitter/core/volume-split.js';
@@ -245,7 +245,7 @@ const stream: Commands<ScriptedSplitter> = {
     const split = splitOf(splitter, command);
     const former = command.number('former');
     const touched = command.option('touched');
-    const meeting = {
+    const meeting: Meeting & { readonly n: number } = {
       n: command.number('n') ?? 0,
       lineage: lineageOf(command.option('lineage') ?? 'L1'),
       base: command.number('base') ?? 0,
@@ -259,6 +259,7 @@ const stream: Commands<ScriptedSplitter> = {
                 const regions = listOf(run);
                 return [regions[0] ?? 0, regions.length];
               }),
+      ...(command.words.includes('initializing') ? { initializing: true } : {}),
     };
     const known = splitter.lives.map(lifeOf);
     const reason = doubtOf(split, meeting, (each) => known.includes(each));
@@ -267,6 +268,7 @@ const stream: Commands<ScriptedSplitter> = {
       splitter.storeMarks(split);
     }
     split.attached(meeting);
+    if (meeting.initializing === true) split.initializeAgain(splitter.wallMs);
     if (split.isProofUnstored) splitter.core.changeRows([split.volume], (each) => each.sourceKnown());
     if (split.sourceState === 'unproven') split.sourceState = 'present';
     return reason === undefined ? [] : [`compared: ${reason}`];
