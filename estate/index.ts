@@ -1,5 +1,6 @@
 // What programs import to try the product, or to test theirs, on an estate of simulators: real
 // processes on this machine.
+export { type Guest, type GuestOptions, startGuest } from './guest/guest.js';
 export {
   launchEstate,
   type LaunchOptions,
@@ -7,4 +8,5 @@ export {
   type PreparedEstate,
   type RunningEstate,
 } from './launch.js';
+export { nbdAddressOf } from './nbd-address.js';
 export { openTemporal, type OpenTemporal, type OpenTemporalOptions } from './temporal/open.js';

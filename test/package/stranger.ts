@@ -99,6 +99,11 @@ export class Stranger {
     return await run(this.#node, words, { cwd: this.folder, env: this.#env({}) });
   }
 
+  /** Runs a line as a person types it, standard error in the midst of its output. */
+  async shell(line: string): Promise<Ran> {
+    return await run('bash', ['-c', `{ ${line}\n} 2>&1`], { cwd: this.folder, env: this.#env({}) });
+  }
+
   /** Runs a module of the folder. */
   async program(name: string, environment: NodeJS.ProcessEnv = {}): Promise<Ran> {
     return await run(this.#node, [name], { cwd: this.folder, env: this.#env(environment) });

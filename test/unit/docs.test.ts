@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const FOLDERS = ['', 'docs', 'docs/api', 'docs/decisions', 'examples', 'test'];
+const FOLDERS = ['', 'docs', 'docs/api', 'docs/decisions', 'docs/tutorial', 'examples', 'test'];
 
 async function pages(): Promise<string[]> {
   const found = await Promise.all(
