@@ -251,7 +251,6 @@ export const journal: Room = {
       replace: '    const { retained }',
       breaks: 'A splitter is not told of regions whose records wait for distribution.',
       kind: 'missing await',
-      open: 'A test must hold distribution with a durable record waiting, and ask what changed.',
     },
     {
       id: 'journal/changes-since-a-dropped-position',
