@@ -16,6 +16,8 @@ export interface ProcessConfig {
   /** The splitter's or appliance's id in the estate; for the replica site only a name. */
   readonly id: string;
   readonly estate: Estate;
+  /** Path of the estate file. */
+  readonly estateFile: string;
   /** The process's own folder; no other process may use it. */
   readonly dataFolder: string;
   /** Who gets in, and what the process shows others. Default: anybody of this machine; nothing. */
@@ -69,6 +71,7 @@ export function readProcessConfig(role: ProcessRole, environment: Environment = 
     role,
     id: idOf(role, read.VOLUME_MOVER_ID, estate),
     estate,
+    estateFile: read.VOLUME_MOVER_ESTATE,
     dataFolder: read.VOLUME_MOVER_DATA,
     access: readAccess(given),
     auditLimits: { bytesMax: read.VOLUME_MOVER_AUDIT_MIB, ageMsMax: read.VOLUME_MOVER_AUDIT_DAYS },

@@ -13,6 +13,11 @@ const RETENTION_S_MIN = 1;
 /** A group over its limit must not wait longer. */
 const RETENTION_S_MAX = 3_600;
 const RULE = `whole seconds, ${RETENTION_S_MIN} to ${RETENTION_S_MAX}`;
+/** A mover that waits for a worker's restart must still learn how its attempt ended. */
+const VERDICT_KEPT_S_MIN = 1;
+/** Each verdict that is kept takes 1 KiB of memory. */
+const VERDICT_KEPT_S_MAX = 366 * 24 * 3_600;
+const VERDICT_RULE = `whole seconds, ${VERDICT_KEPT_S_MIN} to ${VERDICT_KEPT_S_MAX}`;
 
 const environmentSchema = z.object({
   VOLUME_MOVER_UNAPPLIED_MIB: z.coerce
@@ -26,6 +31,12 @@ const environmentSchema = z.object({
     .min(RETENTION_S_MIN, RULE)
     .max(RETENTION_S_MAX, RULE)
     .optional(),
+  VOLUME_MOVER_VERDICT_KEPT_S: z.coerce
+    .number(VERDICT_RULE)
+    .int(VERDICT_RULE)
+    .min(VERDICT_KEPT_S_MIN, VERDICT_RULE)
+    .max(VERDICT_KEPT_S_MAX, VERDICT_RULE)
+    .optional(),
 });
 
 /**
@@ -36,9 +47,12 @@ export function readReplicaSiteLimits(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): ReplicaSiteLimits {
   const read = parseOrRefuse(environmentSchema, environment, 'environment');
-  const { VOLUME_MOVER_UNAPPLIED_MIB: unappliedMiB, VOLUME_MOVER_RETENTION_EVERY_S: seconds } = read;
+  const { VOLUME_MOVER_UNAPPLIED_MIB: unappliedMiB } = read;
+  const msOf = (seconds: number | undefined): number | undefined =>
+    seconds === undefined ? undefined : seconds * SECOND_MS;
   return {
     unappliedBytesMax: unappliedMiB * MIB,
-    ...(seconds === undefined ? {} : { retentionEveryMs: seconds * SECOND_MS }),
+    retentionEveryMs: msOf(read.VOLUME_MOVER_RETENTION_EVERY_S),
+    verdictKeptMs: msOf(read.VOLUME_MOVER_VERDICT_KEPT_S),
   };
 }

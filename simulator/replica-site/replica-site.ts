@@ -20,6 +20,7 @@ import { UNAPPLIED_BYTES_MAX } from './intake/limits.js';
 import { rebuild } from './rebuild.js';
 import { Retention, RETENTION_EVERY_MS, SETTLED_AFTER_MS } from './retention.js';
 import { createSiteParts, type SiteParts } from './site-parts.js';
+import { NewVolumes } from './new-volumes.js';
 import { closeSiteStorage, openSiteStorage, type SiteStorage } from './site-storage.js';
 import { storageNotes } from './storage-notes.js';
 import { warmUp } from './warm-up.js';
@@ -28,7 +29,7 @@ export type ReplicaSiteConfig = Pick<
   ProcessConfig,
   'id' | 'estate' | 'dataFolder' | 'access' | 'auditLimits' | 'sync' | 'clockAgreesAfterMs'
 > &
-  Partial<Pick<ProcessConfig, 'faults'>>;
+  Partial<Pick<ProcessConfig, 'faults' | 'estateFile'>>;
 
 export interface ReplicaSiteLimits extends ImageLimits {
   readonly unappliedBytesMax?: number | undefined;
@@ -42,6 +43,7 @@ interface ReplicaSite extends SiteParts {
   readonly storage: SiteStorage;
   readonly clock: ProcessClock;
   readonly follower: EstateFollower;
+  readonly newVolumes: NewVolumes | undefined;
   readonly images: Images;
 }
 
@@ -92,7 +94,7 @@ export async function startReplicaSite(
 }
 
 function createReplicaSite(config: ReplicaSiteConfig, log: Logger, limits: ReplicaSiteLimits): ReplicaSite {
-  const { id, estate, dataFolder, sync, clockAgreesAfterMs } = config;
+  const { id, estate, estateFile, dataFolder, sync, clockAgreesAfterMs } = config;
   const clock = new ProcessClock({ process: `replica site ${id}`, agreesAfterMs: clockAgreesAfterMs, log });
   const storage = openSiteStorage(dataFolder, sync);
   const unappliedBytesMax = limits.unappliedBytesMax ?? UNAPPLIED_BYTES_MAX;
@@ -100,7 +102,8 @@ function createReplicaSite(config: ReplicaSiteConfig, log: Logger, limits: Repli
   const { site, journals } = parts;
   const follower = new EstateFollower(site, estate, log);
   follower.follow();
-  return { ...parts, storage, clock, follower, images: new Images({ site, journals, log, ...limits }) };
+  const newVolumes = estateFile === undefined ? undefined : new NewVolumes({ path: estateFile, state: site.state });
+  return { ...parts, storage, clock, follower, newVolumes, images: new Images({ site, journals, log, ...limits }) };
 }
 
 function createServer(
@@ -142,7 +145,8 @@ function createServer(
 }
 
 /** Sentences about all that is wrong or near a limit. */
-function healthNotes({ storage, clock, follower, site, journals, intakes, images }: ReplicaSite): string[] {
+function healthNotes(parts: ReplicaSite): string[] {
+  const { storage, clock, follower, newVolumes, site, journals, intakes, images } = parts;
   const { rowsFolder, volumesFolder, store, reports } = storage;
   return [
     ...clock.notes,
@@ -153,6 +157,7 @@ function healthNotes({ storage, clock, follower, site, journals, intakes, images
     ...(reports.note === undefined ? [] : [reports.note]),
     ...[...journals.open].flatMap(([volume, journal]) => damageNotes(volume, journal)),
     ...follower.notes,
+    ...(newVolumes?.notes ?? []),
     ...intakes.notes,
     ...images.warnings,
     ...[...site.state.groups.values()].flatMap(({ journal }) => journal.alert?.message ?? []),

@@ -3,6 +3,7 @@ import type { Bug, Room } from './bug.js';
 import { attach } from './rooms/attach.js';
 import { attempts } from './rooms/attempts.js';
 import { batch } from './rooms/batch.js';
+import { forgotten } from './rooms/forgotten.js';
 import { journal } from './rooms/journal.js';
 import { points } from './rooms/points.js';
 import { relay } from './rooms/relay.js';
@@ -15,6 +16,7 @@ export const rooms: readonly Room[] = [
   splitter,
   attempts,
   attach,
+  forgotten,
   points,
   saga,
   steps,

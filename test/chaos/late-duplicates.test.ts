@@ -1,12 +1,10 @@
 // There and back again, while every call of the first move arrives a second time, late: each is
 // refused or answered as before.
-import { request } from 'undici';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { z } from 'zod';
-import { problemSchema } from '../../contracts/errors.js';
 import { MOVE_STEPS } from '../../contracts/move.js';
-import type { ControlCall } from '../support/control-detour.js';
-import { CALL_OF, type HeldMove, Testbed, VOLUME_AT } from './testbed.js';
+import { callsOf, decided, type SentCall, sendLate } from './late-calls.js';
+import { CALL_OF, Testbed, VOLUME_AT } from './testbed.js';
 
 /** What a call of a move that is over may be told. */
 const REFUSALS = [
@@ -29,42 +27,6 @@ beforeAll(async () => {
 });
 afterAll(async () => testbed.stop());
 
-interface SentCall {
-  readonly url: string;
-  readonly call: ControlCall;
-}
-
-/** The changes that a move asked for so far, with whom. */
-function callsOf({ workflowId }: HeldMove): SentCall[] {
-  return [...testbed.detours.values()].flatMap((detour) => {
-    const own = detour.calls.filter(
-      ({ path, body }) => path.startsWith('/v1/attempts/') && body.includes(`"${workflowId}@`),
-    );
-    return own.map((call) => ({ url: detour.url, call }));
-  });
-}
-
-/**
- * All that a move decides: owners and attempts at the replica site, routes, notices and fences at
- * the splitter.
- */
-async function decided(): Promise<unknown> {
-  const volumes = await testbed.estate.client.volumes.list();
-  return volumes.map(({ volume, group, epoch, openAttempt, splitterView }) => {
-    const { route, notice, fence, mode } = splitterView ?? {};
-    return {
-      volume,
-      group,
-      epoch,
-      openAttempt,
-      route,
-      notice,
-      mode,
-      fence: fence && { attempt: fence.attempt, cut: fence.cut, lapsed: fence.lapsed },
-    };
-  });
-}
-
 async function bookmarks(): Promise<unknown> {
   const { points } = await testbed.estate.client.points.list({ volume: VOLUME });
   return points
@@ -77,17 +39,11 @@ async function bookmarks(): Promise<unknown> {
  * before, and nothing may change.
  */
 async function sendAgain(calls: readonly SentCall[]): Promise<void> {
-  const before = await decided();
+  const before = await decided(testbed);
   const marksBefore = await bookmarks();
-  for (const { url, call } of [...calls, ...calls.toReversed()]) {
-    const { statusCode, body } = await request(`${url}${call.path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: call.body,
-    });
-    const answer: unknown = await body.json();
-    const told = `${call.path} ${call.body} → ${JSON.stringify(answer)}`;
-    if (statusCode >= 400) expect(REFUSALS, told).toContain(problemSchema.parse(answer).code);
+  for (const sent of [...calls, ...calls.toReversed()]) {
+    const { call, answer, refused, told } = await sendLate(sent);
+    if (refused !== undefined) expect(REFUSALS, told).toContain(refused);
     // Whichever call asks for its record, a move that is done is told as committed.
     else if (z.object({ state: z.string() }).safeParse(answer).success)
       expect(answer, told).toMatchObject({ state: 'COMMITTED' });
@@ -95,14 +51,14 @@ async function sendAgain(calls: readonly SentCall[]): Promise<void> {
       expect(answer, told).toMatchObject({ learned: z.object({ learned: z.unknown() }).parse(call.answer).learned });
     else expect(call.path, told).toBe('/v1/attempts/drain');
   }
-  expect(await decided()).toEqual(before);
+  expect(await decided(testbed)).toEqual(before);
   expect(await bookmarks()).toEqual(marksBefore);
 }
 
 test('late duplicates of a move change nothing, whatever step the move back is at', async () => {
   const there = await testbed.startFree(VOLUME);
   await testbed.expectMoved(there, await testbed.estate.reportOf(there));
-  const calls = callsOf(there);
+  const calls = callsOf(testbed, there);
   const paths = calls.map(({ call }) => call.path);
   for (const operation of ['open', 'notify', 'fence', 'drain', 'seal', 'bookmark', 'adopt', 'learn', 'join'])
     expect(paths).toContain(`/v1/attempts/${operation}`);

@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import type { StartedMove } from '../../client/moves/move-client.js';
 import { MoverError } from '../../contracts/errors.js';
 import { groupIdSchema, volumeIdSchema, type GroupId, type VolumeId } from '../../contracts/ids.js';
+import type { RetentionPolicy } from '../../contracts/retention.js';
 import { MOVE_STEPS, type MoveInput, type MoveReport, type MoveStep } from '../../contracts/move.js';
 import { compareExports, type Export, withExport } from '../../estate/compare.js';
 import { type Guest, startGuest } from '../../estate/guest/guest.js';
@@ -66,6 +67,13 @@ export interface HeldMove extends StartedMove {
   readonly hold: Hold;
 }
 
+export interface TestbedOptions {
+  /** Variables of every process. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** What differs from the usual policy, for every group. */
+  readonly retention?: Partial<RetentionPolicy>;
+}
+
 export class Testbed {
   readonly estate: TestEstate;
   readonly detours: ReadonlyMap<string, ControlDetour>;
@@ -78,7 +86,7 @@ export class Testbed {
   }
 
   /** @param address of the Temporal server */
-  static async start(address: string): Promise<Testbed> {
+  static async start(address: string, { environment = {}, retention = {} }: TestbedOptions = {}): Promise<Testbed> {
     const namespace = await createNamespace(address);
     const planned = await withPorts(
       estateOf({
@@ -90,6 +98,7 @@ export class Testbed {
         sizeMiB: SIZE_MIB,
       }),
     );
+    for (const group of planned.groups) group.retention = { ...group.retention, ...retention };
     const detours = new Map<string, ControlDetour>();
     for (const { id, control } of [...planned.splitters, ...planned.appliances]) {
       const detour = new ControlDetour(control);
@@ -97,7 +106,7 @@ export class Testbed {
       control.url = detour.url;
       detours.set(id, detour);
     }
-    const estate = await TestEstate.start({ estate: planned, temporal: { address, namespace } });
+    const estate = await TestEstate.start({ estate: planned, temporal: { address, namespace }, environment });
     const guests = new Map<VolumeId, Guest>();
     for (const [i, volume] of MOVING.entries()) {
       const { address: at } = await estate.source(volume);

@@ -70,3 +70,22 @@ test('a group and a volume that the file leaves out keep their protection over a
   const same = await runCommand({}, ['estate', 'plan', '--estate', running.estateFile]);
   expect(same).toEqual({ exitCode: 0, stdout: 'The estate runs as the file says.\n', stderr: '' });
 });
+
+test('a volume that the file gains while everything runs is named in health until the file is applied', async () => {
+  const { estateFile } = fixture.running;
+  const file = JSON.parse(readFileSync(estateFile, 'utf8')) as Estate;
+  const site = createApiClient(replicaSiteApi, { baseUrl: controlUrl(file.replicaSite.control) });
+  const isNamed = async (): Promise<boolean> =>
+    (await site.health({})).notes.some((note) => note.startsWith('Volume "vm-9-disk-0" of splitter "host-1" is new'));
+  const gained = { id: 'vm-9-disk-0', sizeMiB: 8, labels: { tier: 'gold' } };
+  const splitters = file.splitters.map((splitter) => ({ ...splitter, volumes: [...splitter.volumes, gained] }));
+  const protect = [{ match: { tier: 'gold' }, group: 'cg-gold' }];
+  writeFileSync(estateFile, JSON.stringify({ ...file, splitters, protect }));
+  await expect.poll(isNamed, { timeout: PATIENCE_MS }).toBe(true);
+  expect((await client.volumes.list()).map(({ volume }) => volume)).not.toContain(gained.id);
+
+  const applied = await runCommand({}, ['estate', 'apply', '--yes', '--estate', estateFile]);
+  expect(applied.exitCode, applied.stderr).toBe(0);
+  await waitUntilQuiet(client, { volume: gained.id, timeoutMs: PATIENCE_MS });
+  expect(await isNamed()).toBe(false);
+});

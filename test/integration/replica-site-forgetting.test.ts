@@ -3,6 +3,7 @@
 import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { PATIENCE_MS } from '../support/until.js';
 import { attemptRef, G1, G2, refusal, type RunningSite, S1, SiteWorld, until, V1 } from './replica-site-fixture.js';
 import { TestSplitter } from './test-splitter.js';
 
@@ -115,4 +116,65 @@ test('calls of a worker of an earlier version have no floor: they work, and its 
   await site.control.resolve({ attempt: attemptRef(2), floor });
   await until(async () => (await refusal(site.control.get({ move, n: 2 }))) === 'ATTEMPT_NOT_FOUND', 'a round');
   expect(await site.control.open(opening(undefined))).toEqual(aborted);
+});
+
+/** Several changes of a round. */
+const MANY = 1_500;
+/** Attempts that are asked for, to see how far a round is. */
+const ASKED = 25;
+/** Calls under way at a time. */
+const AT_ONCE = 50;
+
+/** Asks about each of many attempts, some at a time. */
+async function answersOf(attempts: number, ask: (n: number) => Promise<string>): Promise<string[]> {
+  const answers: string[] = [];
+  for (let from = 1; from <= attempts; from += AT_ONCE) {
+    const some = Array.from({ length: Math.min(AT_ONCE, attempts - from + 1) }, (_, i) => from + i);
+    answers.push(...(await Promise.all(some.map(ask))));
+  }
+  return answers;
+}
+
+test('a site that is killed with kill -9 in the middle of forgetting opens none of the attempts again', async () => {
+  const quiet = { VOLUME_MOVER_RETENTION_EVERY_S: '3600' };
+  const forgets = { VOLUME_MOVER_RETENTION_EVERY_S: '1', VOLUME_MOVER_VERDICT_KEPT_S: '1' };
+  const deadlineMs = Date.now() + PATIENCE_MS;
+  for (let life = 1; ; life += 1) {
+    const attemptOf = (n: number) => attemptRef(1, `life-${life}-move-${n}`);
+    const before = await world.siteProcess(quiet);
+    await attached(before, 3 * life);
+    const { floor } = await before.control.ticketFloor({});
+    await answersOf(MANY, async (n) =>
+      before.control.resolve({ attempt: attemptOf(n), floor }).then(({ state }) => state),
+    );
+    await before.kill();
+
+    const site = await world.siteProcess(forgets);
+    const isGone = async (n: number): Promise<string> => refusal(site.control.get(attemptOf(n)));
+    const asked = Array.from({ length: ASKED }, (_, i) => 1 + Math.floor((i * MANY) / ASKED));
+    await until(
+      async () => (await Promise.all(asked.map(isGone))).includes('ATTEMPT_NOT_FOUND'),
+      'the first of them are forgotten',
+    );
+    await site.kill();
+
+    const after = await world.siteProcess(quiet);
+    await attached(after, 3 * life + 1);
+    const known = await answersOf(MANY, async (n) => refusal(after.control.get(attemptOf(n))));
+    const late = await answersOf(MANY, async (n) => {
+      const opened = after.control.open({ ...opening(floor), attempt: attemptOf(n) });
+      const code = await refusal(opened);
+      return code === 'not refused' ? (await opened).state : code;
+    });
+    expect(late).toEqual(known.map((code) => (code === 'not refused' ? 'ABORTED' : 'STALE_ATTEMPT')));
+    const next = await after.control.ticketFloor({});
+    expect(await after.control.open({ ...opening(next.floor), attempt: attemptRef(life, 'next') })).toMatchObject({
+      state: 'OPEN',
+    });
+    await after.control.resolve({ attempt: attemptRef(life, 'next'), floor: next.floor });
+    const forgotten = known.filter((code) => code === 'ATTEMPT_NOT_FOUND').length;
+    if (forgotten > 0 && forgotten < MANY) break;
+    expect(Date.now(), `no kill in the middle: ${forgotten} of ${MANY}`).toBeLessThan(deadlineMs);
+    await after.kill();
+  }
 });

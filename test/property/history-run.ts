@@ -22,11 +22,20 @@ import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
 import { positionIn, type NewPoint } from '../../simulator/replica-site/core/points.js';
 import { attach, hear } from '../../simulator/replica-site/core/attach.js';
 import { admit, beginHole, endHole } from '../../simulator/replica-site/core/records.js';
+import { acceptedSize, sizeAt } from '../../simulator/replica-site/core/sizes.js';
 import type { Image, NewRecord } from '../../simulator/replica-site/journal/terms/types.js';
 import { RetentionRounds } from '../../simulator/replica-site/retention-rounds.js';
 import { claimOf } from '../support/identities.js';
 import { HistorySite } from './history-site.js';
-import { GROUPS, SIZE_BYTES, VOLUMES, type HistoryStep, type Write } from './history-steps.js';
+import {
+  BLOCK_BYTES,
+  GROUPS,
+  SIZE_BYTES,
+  SIZE_BYTES_MAX,
+  VOLUMES,
+  type HistoryStep,
+  type Write,
+} from './history-steps.js';
 import { VolumeModel } from './journal-model.js';
 
 const MINUTE_MS = 60_000;
@@ -61,6 +70,9 @@ interface Moving {
 export interface HistoryTotals {
   readonly points: number;
   readonly images: number;
+  readonly grown: number;
+  /** Images of a time when their volume was smaller. */
+  readonly smaller: number;
   readonly moved: number;
   readonly lives: number;
 }
@@ -76,8 +88,11 @@ export async function runHistory(steps: readonly HistoryStep[]): Promise<History
 class HistoryRun {
   readonly #volumes = VOLUMES.map((name) => volumeIdSchema.parse(name));
   readonly #groups = GROUPS.map((name) => groupIdSchema.parse(name));
-  readonly #site = new HistorySite(this.#volumes, SIZE_BYTES, START_MS);
-  readonly #models = new Map(this.#volumes.map((volume) => [volume, new VolumeModel(SIZE_BYTES)]));
+  readonly #site = new HistorySite(this.#volumes, SIZE_BYTES_MAX, START_MS);
+  /** The models' sizes are those that the splitter has. */
+  readonly #models = new Map(
+    VOLUMES.map((name) => [volumeIdSchema.parse(name), new VolumeModel(SIZE_BYTES[name])] as const),
+  );
   /** The splitter's numbering of each volume. */
   readonly #marks = new Map(this.#volumes.map((volume) => [volume, { session: 1, n: 0 }]));
   readonly #inHole = new Set<VolumeId>();
@@ -88,6 +103,8 @@ class HistoryRun {
   #rounds = this.#newRounds();
   #opened = 0;
   #compared = 0;
+  #grown = 0;
+  #smaller = 0;
   #moved = 0;
   #lives = 0;
 
@@ -102,7 +119,8 @@ class HistoryRun {
     });
     this.#site.change((state, { wallMs }) => {
       followEstate(state, estate, wallMs);
-      for (const volume of this.#volumes) state.volumes.put(volume, { ...state.volume(volume), sizeBytes: SIZE_BYTES });
+      for (const [volume, { sizeBytes }] of this.#models)
+        state.volumes.put(volume, { ...state.volume(volume), sizeBytes });
       const small = state.group(this.#group('g3'));
       state.groups.put(small.group, { ...small, retention: { ...POLICY, journalBytesMax: SMALL_JOURNAL_BYTES } });
     });
@@ -133,7 +151,14 @@ class HistoryRun {
       await this.#compare(volume, await journal.openImage(journal.durable.position), 'its end');
     }
     await this.#site.stop();
-    return { points, images: this.#compared, moved: this.#moved, lives: this.#lives };
+    return {
+      points,
+      images: this.#compared,
+      grown: this.#grown,
+      smaller: this.#smaller,
+      moved: this.#moved,
+      lives: this.#lives,
+    };
   }
 
   async #do(step: HistoryStep): Promise<void> {
@@ -143,6 +168,9 @@ class HistoryRun {
         return;
       case 'hole':
         this.#hole(volumeIdSchema.parse(step.volume), step.writes, step.ends);
+        return;
+      case 'grow':
+        this.#grow(volumeIdSchema.parse(step.volume), step.blocks, step.serves);
         return;
       case 'turns':
         for (let turn = 0; turn < step.count; turn += 1) await nextTurn();
@@ -239,7 +267,8 @@ class HistoryRun {
   #attach(volume: VolumeId): void {
     const { session } = this.#mark(volume);
     const { state } = this.#site;
-    const { epoch, sizeBytes, group, openAttempt } = state.volume(volume);
+    const { sizeBytes } = this.#model(volume);
+    const { epoch, group, openAttempt } = state.volume(volume);
     const confirmed = { lineage: this.#site.lineage(volume), position: this.#site.durable(volume).position };
     // Its folder has the notice and the fence of the attempt under way.
     const ticket = openAttempt === undefined ? 0 : (state.attempt(openAttempt)?.contents?.ticket ?? 0);
@@ -248,10 +277,30 @@ class HistoryRun {
     expect(heard.kind).toMatch(/Session$/);
     const answer = this.#site.change((state) => attach(state, volume, claim));
     expect(answer.kind).toBe('attached');
+    this.#site.journal(volume).grow(acceptedSize(state.volume(volume)));
+  }
+
+  /**
+   * Makes a volume larger, unless a move of it runs. The splitter numbers a record at its new end
+   * right after it attached.
+   */
+  #grow(volume: VolumeId, blocks: number, serves: boolean): void {
+    const model = this.#model(volume);
+    const row = this.#site.state.volume(volume);
+    const sizeBytes = Math.max(acceptedSize(row), Math.min(SIZE_BYTES_MAX, model.sizeBytes + blocks * BLOCK_BYTES));
+    if (row.openAttempt !== undefined) return;
+    this.#site.change((state) => state.volumes.put(volume, { ...row, acceptedBytes: sizeBytes }));
+    if (!serves || sizeBytes === model.sizeBytes) return;
+    model.grow(sizeBytes, this.#site.durable(volume).position);
+    this.#attach(volume);
+    const end = { offset: sizeBytes - BLOCK_BYTES, length: BLOCK_BYTES };
+    this.#append(volume, (stamp) => ({ ...stamp, kind: 'zeroes', ...end }));
+    this.#grown += 1;
   }
 
   #write(volume: VolumeId, writes: readonly Write[]): void {
-    for (const write of writes) this.#append(volume, (stamp) => recordOf(write, stamp));
+    const { sizeBytes } = this.#model(volume);
+    for (const write of writes) this.#append(volume, (stamp) => recordOf(write, sizeBytes, stamp));
   }
 
   #hole(volume: VolumeId, writes: readonly Write[], ends: boolean): void {
@@ -432,9 +481,12 @@ class HistoryRun {
   }
 
   async #matches(volume: VolumeId, image: Image, what: string): Promise<void> {
-    const bytes = await image.read(0, SIZE_BYTES);
-    this.#compared += 1;
     const expected = this.#model(volume).at(image.position);
+    const sizeBytes = sizeAt(this.#site.state.volume(volume), image.position);
+    expect(sizeBytes, `size of ${volume} at position ${image.position} (${what})`).toBe(expected.length);
+    const bytes = await image.read(0, sizeBytes);
+    this.#compared += 1;
+    if (sizeBytes < this.#model(volume).sizeBytes) this.#smaller += 1;
     if (bytes.equals(expected)) return;
     const wrong = bytes.findIndex((byte, index) => byte !== expected[index]);
     throw new Error(`${volume} at position ${image.position} (${what}) differs at byte ${wrong}`);
@@ -466,8 +518,9 @@ interface Stamp {
   readonly timeMs: number;
 }
 
-function recordOf({ at, length, seed }: Write, stamp: Stamp): NewRecord {
-  const bytes = Math.min(length, SIZE_BYTES - at);
-  if (seed === undefined) return { ...stamp, kind: 'zeroes', offset: at, length: bytes };
-  return { ...stamp, kind: 'write', offset: at, data: Buffer.from(Array.from({ length: bytes }, (_, i) => seed + i)) };
+function recordOf({ at, length, seed }: Write, sizeBytes: number, stamp: Stamp): NewRecord {
+  const offset = at % sizeBytes;
+  const bytes = Math.min(length, sizeBytes - offset);
+  if (seed === undefined) return { ...stamp, kind: 'zeroes', offset, length: bytes };
+  return { ...stamp, kind: 'write', offset, data: Buffer.from(Array.from({ length: bytes }, (_, i) => seed + i)) };
 }

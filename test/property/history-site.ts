@@ -3,6 +3,7 @@
 import type { VolumeId } from '../../contracts/ids.js';
 import { lineageIdSchema, type LineageId } from '../../contracts/lineage.js';
 import { mendHolesOf } from '../../simulator/replica-site/core/records.js';
+import { acceptedSize } from '../../simulator/replica-site/core/sizes.js';
 import type { Lineages } from '../../simulator/replica-site/core/rows.js';
 import { EMPTY_SITE, SiteState, TABLE_NAMES } from '../../simulator/replica-site/core/state.js';
 import type { RowChange } from '../../simulator/replica-site/core/table.js';
@@ -44,6 +45,7 @@ export class HistorySite implements Lineages {
   state: SiteState;
   nowMs: number;
 
+  /** @param sizeBytes of volumes that have no row yet */
   constructor(volumes: readonly VolumeId[], sizeBytes: number, nowMs: number) {
     this.#volumes = volumes;
     this.#sizeBytes = sizeBytes;
@@ -67,12 +69,14 @@ export class HistorySite implements Lineages {
   /** A new life from what is on the disk and in the store. */
   async start(): Promise<void> {
     this.disk.revive();
+    const { volumes: rows } = this.#rows.load(this);
     for (const volume of this.#volumes) {
+      const row = rows.get(volume);
       this.journals.set(
         volume,
         await openVolumeJournal({
           directory: `/${volume}`,
-          sizeBytes: this.#sizeBytes,
+          sizeBytes: row === undefined ? this.#sizeBytes : acceptedSize(row),
           segmentBytes: SEGMENT_BYTES,
           files: this.disk,
         }),

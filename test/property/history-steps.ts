@@ -4,14 +4,19 @@ import fc from 'fast-check';
 
 export const VOLUMES = ['v1', 'v2', 'v3'] as const;
 export const GROUPS = ['g1', 'g2', 'g3'] as const;
-/** Odd on purpose: nothing may depend on whole blocks. */
-export const SIZE_BYTES = 14_000;
+export const BLOCK_BYTES = 4_096;
+/** The first is odd on purpose: nothing may depend on whole blocks. The others can grow. */
+export const SIZE_BYTES = { v1: 14_000, v2: 3 * BLOCK_BYTES, v3: 2 * BLOCK_BYTES } as const;
+/** No volume grows beyond this. */
+export const SIZE_BYTES_MAX = 8 * BLOCK_BYTES;
 const WRITE_BYTES_MAX = 5_000;
 
 type VolumeName = (typeof VOLUMES)[number];
+type GrowingName = Exclude<VolumeName, 'v1'>;
 type GroupName = (typeof GROUPS)[number];
 
 export interface Write {
+  /** Counts around: a volume may be smaller. */
   readonly at: number;
   readonly length: number;
   /** Undefined: zeroes. */
@@ -22,6 +27,8 @@ export type HistoryStep =
   | { readonly step: 'write'; readonly volume: VolumeName; readonly writes: readonly Write[] }
   /** Marks had to be used: some writes arrive as a short initialization only. */
   | { readonly step: 'hole'; readonly volume: VolumeName; readonly writes: readonly Write[]; readonly ends: boolean }
+  /** The replica site takes the larger size, and then, if it comes to that, the splitter has it. */
+  | { readonly step: 'grow'; readonly volume: GrowingName; readonly blocks: number; readonly serves: boolean }
   | { readonly step: 'turns'; readonly count: number }
   | { readonly step: 'point'; readonly group: GroupName }
   | {
@@ -49,7 +56,7 @@ const volume = fc.constantFrom(...VOLUMES);
 const group = fc.constantFrom(...GROUPS);
 const writes = fc.array(
   fc.record({
-    at: fc.nat(SIZE_BYTES - 1),
+    at: fc.nat(SIZE_BYTES_MAX - 1),
     length: fc.integer({ min: 1, max: WRITE_BYTES_MAX }),
     seed: fc.option(fc.nat(255), { freq: 6, nil: undefined }),
   }),
@@ -59,6 +66,15 @@ const writes = fc.array(
 const step: fc.Arbitrary<HistoryStep> = fc.oneof(
   { weight: 10, arbitrary: fc.record({ step: fc.constant('write' as const), volume, writes }) },
   { weight: 1, arbitrary: fc.record({ step: fc.constant('hole' as const), volume, writes, ends: fc.boolean() }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      step: fc.constant('grow' as const),
+      volume: fc.constantFrom('v2' as const, 'v3' as const),
+      blocks: fc.integer({ min: 1, max: 3 }),
+      serves: fc.integer({ min: 0, max: 4 }).map((n) => n > 0),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ step: fc.constant('turns' as const), count: fc.integer({ min: 1, max: 5 }) }) },
   { weight: 6, arbitrary: fc.record({ step: fc.constant('point' as const), group }) },
   {

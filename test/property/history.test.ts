@@ -1,5 +1,5 @@
-// History survives moves: random writes, points, bookmarks, moves among groups, retention and kills
-// against a model that keeps everything.
+// History survives moves: random writes, points, bookmarks, moves among groups, growth, retention
+// and kills against a model that keeps everything.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { runHistory, type HistoryTotals } from './history-run.js';
@@ -30,5 +30,8 @@ test(
     expect(sum(({ images }) => images)).toBeGreaterThan(RUNS * 5);
     expect(sum(({ moved }) => moved)).toBeGreaterThan(RUNS / 4);
     expect(sum(({ lives }) => lives)).toBeGreaterThan(RUNS * 1.5);
+    // A volume grows in every other run, and every third looks at a time when it was smaller.
+    expect(sum(({ grown }) => grown)).toBeGreaterThan(RUNS / 2);
+    expect(sum(({ smaller }) => smaller)).toBeGreaterThan(RUNS / 3);
   },
 );

@@ -1,14 +1,20 @@
-// The trivial model of a volume: a whole copy of its bytes for each position.
+// The trivial model of a volume: a whole copy of its bytes for each position, as long as the volume
+// was then.
 import type { NewRecord } from '../../simulator/replica-site/journal/terms/types.js';
 
 export class VolumeModel {
-  readonly sizeBytes: number;
+  #sizeBytes: number;
   readonly #versions: Buffer[];
   readonly #records: (NewRecord | undefined)[] = [undefined];
 
   constructor(sizeBytes: number) {
-    this.sizeBytes = sizeBytes;
+    this.#sizeBytes = sizeBytes;
     this.#versions = [Buffer.alloc(sizeBytes)];
+  }
+
+  /** The present size, which may be larger than that of the last position. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
   }
 
   /** Position of the last record. */
@@ -21,7 +27,7 @@ export class VolumeModel {
   }
 
   append(record: NewRecord): void {
-    const before = this.at(this.position);
+    const before = lengthened(this.at(this.position), this.#sizeBytes);
     this.#records.push(record);
     switch (record.kind) {
       case 'write': {
@@ -46,6 +52,13 @@ export class VolumeModel {
     return version;
   }
 
+  /** Makes the volume larger. Positions up to the given one keep the size that they had. */
+  grow(sizeBytes: number, upTo: number): void {
+    this.#sizeBytes = sizeBytes;
+    for (let position = upTo + 1; position <= this.position; position += 1)
+      this.#versions[position] = lengthened(this.at(position), sizeBytes);
+  }
+
   /**
    * Forgets records after a position: they were lost with the process, and nobody had been told of
    * them.
@@ -54,4 +67,9 @@ export class VolumeModel {
     this.#versions.length = position + 1;
     this.#records.length = position + 1;
   }
+}
+
+/** The bytes with zeroes behind them, up to a size. */
+function lengthened(bytes: Buffer, sizeBytes: number): Buffer {
+  return bytes.length === sizeBytes ? bytes : Buffer.concat([bytes], sizeBytes);
 }

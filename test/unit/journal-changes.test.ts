@@ -116,6 +116,23 @@ test('changes after a dropped position name what was written since the kept one 
   await journal.close();
 });
 
+test('a change that is durable and waits to be applied is told once it is applied, and not before', async () => {
+  let written = (): void => undefined;
+  const durable = new Promise<void>((resolve) => {
+    written = resolve;
+  });
+  const journal = await open(new MemoryDisk(), { onDurable: ({ position }) => position === 2 && written() });
+  await fill(journal, [{ fill: 1, offset: 0, length: BLOCK_BYTES }]);
+  await journal.pauseDistribution();
+  journal.append([recordOf({ fill: 2, offset: 5 * BLOCK_BYTES, length: BLOCK_BYTES }, 2)]);
+  await durable;
+  const changed = journal.changedAfter(1);
+  await expect(journal.changedAfter(1, AbortSignal.abort(new Error('too slow')))).rejects.toThrow('too slow');
+  journal.resumeDistribution();
+  expect(await changed).toEqual([{ offset: 5 * BLOCK_BYTES, length: BLOCK_BYTES }]);
+  await journal.close();
+});
+
 test('changes that are being read keep the history they need, though it is dropped meanwhile', async () => {
   const count = 24;
   const steps = Array.from({ length: count }, (_, n) => ({

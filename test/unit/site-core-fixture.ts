@@ -10,7 +10,8 @@ import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
 import { attach, forkLineage, hear, type Claim } from '../../simulator/replica-site/core/attach.js';
 import { admit } from '../../simulator/replica-site/core/records.js';
 import type { Lineages } from '../../simulator/replica-site/core/rows.js';
-import { EMPTY_SITE, SiteState, TABLE_NAMES } from '../../simulator/replica-site/core/state.js';
+import { EMPTY_SITE, SiteState, TABLE_NAMES, type TableName } from '../../simulator/replica-site/core/state.js';
+import type { RowChange } from '../../simulator/replica-site/core/table.js';
 import { claimOf, LINEAGE } from '../support/identities.js';
 import { momentAt } from '../support/moment.js';
 
@@ -99,15 +100,21 @@ export class SiteUnderTest {
     followEstate(this.state, ESTATE, 0);
   }
 
-  /** Another life of the site, once: from all that its first one stored. */
-  restart(): void {
+  /**
+   * Another life of the site, once: from all that its first one stored.
+   * @param damaged the one row that can't be read
+   */
+  restart(damaged?: { readonly table: TableName; readonly key: string }): void {
     const stored = this.state.changes();
     const rows = { ...EMPTY_SITE };
     for (const name of TABLE_NAMES) {
-      const entries = stored.filter(({ table, value }) => table === name && value !== undefined);
+      const isThere = ({ key, value }: RowChange): boolean =>
+        value !== undefined && !(damaged?.table === name && damaged.key === key);
+      const entries = stored.filter((change) => change.table === name && isThere(change));
       Object.assign(rows, { [name]: entries.map(({ key, value }) => [key, value]) });
     }
-    this.state = new SiteState(rows, this.lineages);
+    const unreadable = damaged && new Map([[damaged.table, new Map([[damaged.key, 'not readable']])]]);
+    this.state = new SiteState(unreadable === undefined ? rows : { ...rows, unreadable }, this.lineages);
   }
 
   attach(volume = V1, session = 1, epoch = this.state.volume(volume).epoch): string {

@@ -107,6 +107,12 @@ describe('given an attempt that was aborted', () => {
     expect(look).toEqual({ forgotten: 0, idle: [{ name: 'm1#1', ticket }] });
   });
 
+  test('when the row of its volume can not be read, then it is kept: nobody knows what its splitter said', () => {
+    acknowledge(ticket);
+    site.restart({ table: 'volumes', key: V1 });
+    expect(forget()).toBe(0);
+  });
+
   test('when its volume is retired, then no splitter is waited for', () => {
     retireVolume(site.state, { volume: V1, dryRun: false }, momentAt(0));
     expect(forget()).toBe(1);
@@ -200,6 +206,12 @@ describe('given an attempt that was resolved before it was opened', () => {
     expect(codeOf(() => open(1, { floor }))).toBe('STALE_ATTEMPT');
   });
 
+  test('when it was planned before an older folder was put back, then it can not be opened either', () => {
+    resolve(ref(1), { floor: 50 });
+    expect(forget()).toBe(1);
+    expect(codeOf(() => open(1, { floor: 50 }))).toBe('STALE_ATTEMPT');
+  });
+
   test('when the call that resolved it had no floor, then it is kept', () => {
     resolve(ref(1));
     expect(forget()).toBe(0);
@@ -233,16 +245,26 @@ describe('given a volume that was moved', () => {
     acknowledge(ticket);
   });
 
+  function moveOn(): void {
+    site.writes(4, 6);
+    open(1, { move: 'm2' });
+    site.commit(ref(1, 'm2'));
+    acknowledge(ticket + 1);
+  }
+
+  test('when it has moved on and its span can not be read, then the commit is known: the span may be there', () => {
+    moveOn();
+    site.restart({ table: 'owners', key: `${V1}:2` });
+    expect(forget()).toBe(0);
+  });
+
   test('when its span of ownership is the last, then the commit is known', () => {
     forgetBefore(site.state, V1, 1_000);
     expect(forget()).toBe(0);
   });
 
   test('when it has moved on, then the commit is known as long as its span', () => {
-    site.writes(4, 6);
-    open(1, { move: 'm2' });
-    site.commit(ref(1, 'm2'));
-    acknowledge(ticket + 1);
+    moveOn();
     expect(forget()).toBe(0);
     forgetBefore(site.state, V1, 7);
     expect(forget()).toBe(1);
@@ -258,6 +280,8 @@ test('of a move with several attempts the newest is known as long as one of them
   acknowledge(first);
   expect(forget()).toBe(1);
   expect(codeOf(() => open(1, { floor }))).toBe('STALE_ATTEMPT');
+  // A worker of an earlier version gives no floor.
+  expect(codeOf(() => site.open(1))).toBe('STALE_ATTEMPT');
   expect(names()).toEqual(['m1#2']);
 });
 

@@ -121,6 +121,10 @@ export class VolumeIntake {
     const touched = judgement.kind === 'newSession' ? await this.#touchedAfter(claim.confirmed) : [];
     // The journal may have failed during the wait: then another intake takes the records.
     if (this.#failure !== undefined) throw this.#failure;
+    // A newer session may have attached during the wait, or a move have committed.
+    const present = this.#judge(claim);
+    if (present.kind === 'refuse') return present;
+    if (present.kind === 'fork') return this.claim(claim);
     const attachment = this.#site.change((state) => attach(state, this.volume, claim));
     // Records of its size follow.
     this.#journal.grow(acceptedSize(this.#site.state.volume(this.volume)));

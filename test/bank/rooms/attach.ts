@@ -4,6 +4,7 @@ import type { Room } from '../bug.js';
 const ATTACH = 'simulator/replica-site/core/attach.ts';
 const RECORDS = 'simulator/replica-site/core/records.ts';
 const STATE = 'simulator/replica-site/core/state.ts';
+const INTAKE = 'simulator/replica-site/intake/volume-intake.ts';
 
 export const attach: Room = {
   name: 'attach',
@@ -237,6 +238,38 @@ export const attach: Room = {
       replace: '',
       breaks: 'Records that are accepted and not durable yet are taken for a gap, or sealed over.',
       kind: 'forgotten change',
+    },
+    {
+      id: 'attach/records-under-way-not-told',
+      file: INTAKE,
+      find: '      this.#sessionMin = Math.max(this.#sessionMin, claim.session);\n      await this.#allDurable();\n',
+      replace: '      this.#sessionMin = Math.max(this.#sessionMin, claim.session);\n',
+      breaks: 'A splitter is not told of records of its former life that are on their way to the disk.',
+      kind: 'missing await',
+    },
+    {
+      id: 'attach/takes-the-former-session-meanwhile',
+      file: INTAKE,
+      find: '      this.#sessionMin = Math.max(this.#sessionMin, claim.session);\n',
+      replace: '',
+      breaks: 'Records of the former life are taken while the new one attaches: it is not told of them.',
+      kind: 'forgotten change',
+    },
+    {
+      id: 'attach/overtaken-claim-registered',
+      file: INTAKE,
+      find: "    if (present.kind === 'refuse') return present;\n",
+      replace: '',
+      breaks: 'A claim that waited long takes the volume back from the newer life that attached meanwhile.',
+      kind: 'missing guard',
+    },
+    {
+      id: 'attach/fork-during-claim-unnoticed',
+      file: INTAKE,
+      find: "    if (present.kind === 'fork') return this.claim(claim);\n",
+      replace: '',
+      breaks: 'A volume whose replica came into doubt while it attached is not compared.',
+      kind: 'missing guard',
     },
     {
       id: 'attach/hole-begins-late',

@@ -15,6 +15,8 @@ const PLAN = 'simulator/replica-site/journal/undo/segment-plan.ts';
 const LOSS = 'simulator/replica-site/journal/undo/history-loss.ts';
 const IMAGE = 'simulator/replica-site/journal/images/image.ts';
 const DAMAGE = 'simulator/replica-site/journal/terms/damage.ts';
+const SIZES = 'simulator/replica-site/core/sizes.ts';
+const GROWTH_TESTS = ['test/unit/site-sizes', 'test/property/history'];
 
 export const journal: Room = {
   name: 'journal',
@@ -251,7 +253,6 @@ export const journal: Room = {
       replace: '    const { retained }',
       breaks: 'A splitter is not told of regions whose records wait for distribution.',
       kind: 'missing await',
-      open: 'A test must hold distribution with a durable record waiting, and ask what changed.',
     },
     {
       id: 'journal/changes-since-a-dropped-position',
@@ -284,6 +285,42 @@ export const journal: Room = {
       replace: 'return position > damage.after && (damage.wholeFrom === undefined || position <= damage.wholeFrom);',
       breaks: 'The first whole position after a loss is refused.',
       kind: 'off by one',
+    },
+    {
+      id: 'journal/point-at-a-growth-has-both-sizes',
+      file: SIZES,
+      find: 'position <= upTo)?.sizeBytes',
+      replace: 'position < upTo)?.sizeBytes',
+      breaks: 'The point right before a growth opens with a size that its volume did not have.',
+      kind: 'off by one',
+      tests: GROWTH_TESTS,
+    },
+    {
+      id: 'journal/growth-in-force-late',
+      file: SIZES,
+      find: '{ upTo: position, sizeBytes: row.sizeBytes }',
+      replace: '{ upTo: position + 1, sizeBytes: row.sizeBytes }',
+      breaks: 'The first record after a growth is cut off at the former end.',
+      kind: 'off by one',
+      tests: GROWTH_TESTS,
+    },
+    {
+      id: 'journal/former-sizes-forgotten',
+      file: SIZES,
+      find: 'sizes: [...sizes, { upTo: position',
+      replace: 'sizes: [{ upTo: position',
+      breaks: 'After a second growth a point from before the first one opens with the size in between.',
+      kind: 'forgotten field',
+      tests: GROWTH_TESTS,
+    },
+    {
+      id: 'journal/accepted-size-forgotten',
+      file: SIZES,
+      find: 'return acceptedBytes > servedBytes ? { ...grown, acceptedBytes } : grown;',
+      replace: 'return grown;',
+      breaks: 'A splitter that has the second of two growths is refused as too large after the first arrives late.',
+      kind: 'forgotten field',
+      tests: GROWTH_TESTS,
     },
   ],
 };
