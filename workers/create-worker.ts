@@ -1,6 +1,7 @@
 // A Temporal worker for moves. Only here do workflows, activities and ports meet.
 import {
   Worker,
+  type ActivityInterceptorsFactory,
   type NativeConnection,
   type WorkerDeploymentOptions,
   type WorkflowBundleOption,
@@ -58,6 +59,8 @@ export interface CreateWorkerOptions {
   /** The worker's name in histories. Default: process id and host. */
   readonly identity?: string;
   readonly deployment?: Deployment | undefined;
+  /** Sees each run of an activity. */
+  readonly interceptor?: ActivityInterceptorsFactory | undefined;
   /** Default: the product's own. */
   readonly batches?: BatchSettings | undefined;
 }
@@ -71,6 +74,7 @@ export async function createWorker({
   ports,
   identity,
   deployment,
+  interceptor,
   batches,
 }: CreateWorkerOptions): Promise<Worker> {
   return Worker.create({
@@ -80,6 +84,7 @@ export async function createWorker({
     taskQueue,
     workflowBundle,
     activities: createActivities(ports, batches),
+    interceptors: { activity: interceptor === undefined ? [] : [interceptor] },
     ...(identity === undefined ? {} : { identity }),
     ...(deployment === undefined ? {} : { workerDeploymentOptions: versioned(deployment) }),
   });

@@ -39,16 +39,19 @@ export function sdkLogger(log: WorkerLog, level: LogLevel): SdkLogger {
   return new DefaultLogger(SDK_LEVELS[level], (entry) => forward(log, entry));
 }
 
+/** Base units and suffixes, as Prometheus advises. */
+const NAMING = { countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true };
+
 /**
- * Options for `Runtime.install`: everything goes to `log`. Prometheus metrics if an address is
- * given.
+ * Options for `Runtime.install`: everything goes to `log`. The SDK's own metrics are served at
+ * `metricsAddress`, if one is given, with the names and units that Prometheus advises.
  */
 export function runtimeOptions(log: WorkerLog, level: LogLevel, metricsAddress?: string): RuntimeOptions {
   return {
     logger: sdkLogger(log, level),
     telemetryOptions: {
       logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'WARN' }) },
-      ...(metricsAddress === undefined ? {} : { metrics: { prometheus: { bindAddress: metricsAddress } } }),
+      ...(metricsAddress === undefined ? {} : { metrics: { prometheus: { bindAddress: metricsAddress, ...NAMING } } }),
     },
   };
 }

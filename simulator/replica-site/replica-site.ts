@@ -17,7 +17,9 @@ import { EstateFollower } from './estate-follower.js';
 import { Images, type ImageLimits } from './images.js';
 import { IntakeStream } from './intake/intake-stream.js';
 import { UNAPPLIED_BYTES_MAX } from './intake/limits.js';
+import { siteMetrics } from './metrics.js';
 import { rebuild } from './rebuild.js';
+import { RecoveryAges } from './recovery-ages.js';
 import { Retention, RETENTION_EVERY_MS, SETTLED_AFTER_MS } from './retention.js';
 import { createSiteParts, type SiteParts } from './site-parts.js';
 import { closeSiteStorage, openSiteStorage, type SiteStorage } from './site-storage.js';
@@ -43,6 +45,7 @@ interface ReplicaSite extends SiteParts {
   readonly clock: ProcessClock;
   readonly follower: EstateFollower;
   readonly images: Images;
+  readonly ages: RecoveryAges;
 }
 
 /**
@@ -100,7 +103,8 @@ function createReplicaSite(config: ReplicaSiteConfig, log: Logger, limits: Repli
   const { site, journals } = parts;
   const follower = new EstateFollower(site, estate, log);
   follower.follow();
-  return { ...parts, storage, clock, follower, images: new Images({ site, journals, log, ...limits }) };
+  const images = new Images({ site, journals, log, ...limits });
+  return { ...parts, storage, clock, follower, images, ages: new RecoveryAges(site) };
 }
 
 function createServer(
@@ -108,7 +112,7 @@ function createServer(
   { id, estate, dataFolder, access, auditLimits, faults = false }: ReplicaSiteConfig,
   log: Logger,
 ): ReturnType<typeof createControlServer> {
-  const { storage, clock, site, journals, intakes, durability, images } = parts;
+  const { storage, clock, site, journals, intakes, durability, images, ages } = parts;
   return createControlServer({
     ...REPLICA_SITE_DESCRIPTION,
     api: replicaSiteApi,
@@ -120,6 +124,7 @@ function createServer(
       reports: storage.reports,
       rebuild: async (input) => rebuild({ site, journals, intakes, log }, input),
       isStalled: (volume) => intakes.isStalled(volume),
+      onClosed: (point) => ages.closed(point),
       faults,
     }),
     id,
@@ -133,6 +138,13 @@ function createServer(
     }),
     clock,
     health: () => ({ notes: healthNotes(parts) }),
+    metrics: siteMetrics({
+      site,
+      ages,
+      journals,
+      openImages: () => images.count,
+      freeBytes: () => freeBytes(storage.volumesFolder),
+    }),
     log,
     binaryRoutes: [imageReadRoute(async ({ image, offset, length }) => images.read(image, offset, length))],
     onUpgrade: streamUpgrade({
@@ -142,7 +154,7 @@ function createServer(
 }
 
 /** Sentences about all that is wrong or near a limit. */
-function healthNotes({ storage, clock, follower, site, journals, intakes, images }: ReplicaSite): string[] {
+function healthNotes({ storage, clock, follower, site, journals, intakes, images, ages }: ReplicaSite): string[] {
   const { rowsFolder, volumesFolder, store, reports } = storage;
   return [
     ...clock.notes,
@@ -155,6 +167,7 @@ function healthNotes({ storage, clock, follower, site, journals, intakes, images
     ...follower.notes,
     ...intakes.notes,
     ...images.warnings,
+    ...ages.notes,
     ...[...site.state.groups.values()].flatMap(({ journal }) => journal.alert?.message ?? []),
   ];
 }
