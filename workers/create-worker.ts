@@ -11,6 +11,7 @@ import { createActivities } from '../activities/create-activities.js';
 import type { Ports } from '../control/ports.js';
 import { TASK_QUEUE } from '../contracts/move.js';
 import { readablePayloads } from './readable-payloads.js';
+import { stepLog } from './step-log.js';
 
 /**
  * Steps run at once. Each spends nearly all its time waiting. Further moves queue, those with a
@@ -84,7 +85,7 @@ export async function createWorker({
     taskQueue,
     workflowBundle,
     activities: createActivities(ports, batches),
-    interceptors: { activity: interceptor === undefined ? [] : [interceptor] },
+    interceptors: { activity: interceptor === undefined ? [stepLog] : [stepLog, interceptor] },
     ...(identity === undefined ? {} : { identity }),
     ...(deployment === undefined ? {} : { workerDeploymentOptions: versioned(deployment) }),
   });

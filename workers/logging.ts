@@ -10,6 +10,7 @@ import {
 } from '@temporalio/worker';
 import { pino, type Logger } from 'pino';
 import { logDestination } from '../control/log-destination.js';
+import { redact } from '../control/log-secrets.js';
 import type { LogLevel } from './config.js';
 
 /** What a worker needs of a log: methods that take fields, then a message. pino's loggers fit. */
@@ -22,7 +23,7 @@ export type WorkerLog = Readonly<
 
 /** The worker's own log on stderr. stdout is for the one line that says it is ready. */
 export function createLog(id: string, level: LogLevel): Logger {
-  return pino({ name: 'worker', level, base: { id } }, logDestination);
+  return pino({ name: 'worker', level, base: { id }, redact }, logDestination);
 }
 
 const SDK_LEVELS: Readonly<Record<LogLevel, SdkLogLevel>> = {

@@ -1,4 +1,5 @@
 // The pages of metrics of a whole estate of real processes, before, during and after a move.
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
@@ -155,6 +156,11 @@ test('a step that fails is counted with its code, and whether Temporal repeats i
   const labels = { step: 'notify', retryable: 'false' };
   expect(worker.values('volume_mover_step_failures_total', labels)).toEqual([1]);
   expect(worker.value('volume_mover_step_seconds_count', { step: 'notify', outcome: 'failed' })).toBe(1);
+  const log = await readFile(fixture.running.process('worker').spec.logFile, 'utf8');
+  const lines = log.split('\n').filter((line) => line.includes('"step":"notify"'));
+  expect(lines.map((line): unknown => JSON.parse(line))).toContainEqual(
+    expect.objectContaining({ move: moveId, step: 'notify', attempt: 1, run: 1 }),
+  );
 });
 
 test('a link that is cut is told by its appliance, and the site’s group goes above its RPO until it is back', async () => {
