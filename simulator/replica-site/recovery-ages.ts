@@ -16,7 +16,7 @@ const SECOND_MS = 1_000;
 
 /** Times are those of the clock of ages. */
 interface Known {
-  /** The newest point with any member. */
+  /** The newest point. */
   readonly newestMs: number;
   /** Members that it leaves out, each with the time of the last point before. */
   readonly behind: ReadonlyMap<VolumeId, number>;
@@ -49,9 +49,8 @@ export class RecoveryAges {
   closed(point: RecoveryPoint): void {
     const before = this.#known.get(point.group);
     const lastMs = before?.newestMs ?? this.#sinceMs;
-    const newestMs = point.members.length === 0 ? lastMs : agedFromMs(point);
     const behind = behindOf(this.#site.state, point, lastMs, before?.behind);
-    this.#known.set(point.group, { newestMs, behind });
+    this.#known.set(point.group, { newestMs: agedFromMs(point), behind });
   }
 
   /**
@@ -107,7 +106,7 @@ export class RecoveryAges {
 function newestOf(state: SiteState, group: GroupId): Known | undefined {
   let newest: RecoveryPoint | undefined;
   for (const { point } of state.pointsOfGroup(group))
-    if (point.members.length > 0 && (newest === undefined || agedFromMs(point) > agedFromMs(newest))) newest = point;
+    if (newest === undefined || agedFromMs(point) > agedFromMs(newest)) newest = point;
   if (newest === undefined) return undefined;
   const newestMs = agedFromMs(newest);
   return { newestMs, behind: behindOf(state, newest, newestMs) };

@@ -2,9 +2,12 @@
 // labels and meaning, every alert with what it means and what to do. With VOLUME_MOVER_REWRITE=1
 // the tables are written anew.
 import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { hostPort } from '../../contracts/estate.js';
+import { readEstateFile } from '../../control/estate-file.js';
 import type { Families, Family } from '../../control/metrics/families.js';
 import { PROCESS_FAMILIES } from '../../control/metrics/process-metrics.js';
 import { APPLIANCE_FAMILIES } from '../../simulator/appliance/metrics.js';
@@ -14,6 +17,7 @@ import { WORKER_FAMILIES } from '../../workers/metrics.js';
 import { SDK_FAMILIES } from '../../workers/sdk-metrics.js';
 
 const PAGE = new URL('../../docs/monitoring.md', import.meta.url);
+const DEFAULT_ESTATE = fileURLToPath(new URL('../../estate/default-estate.json', import.meta.url));
 const MONITORING = new URL('../../docs/monitoring/', import.meta.url);
 const PARTS: Readonly<Record<string, Families>> = {
   process: PROCESS_FAMILIES,
@@ -136,6 +140,21 @@ test('the board and the alerts use only metrics that there are', async () => {
   expect(asked.length).toBeGreaterThan(40);
   const used = [...asked, ...(await alerts()).map(({ expr }) => expr)].flatMap(metricsIn);
   expect(used.filter((name) => !known.has(name))).toEqual([]);
+});
+
+test('the configuration reads every process of the estate of npm start', async () => {
+  const { replicaSite, appliances, splitters, worker } = readEstateFile(DEFAULT_ESTATE);
+  const served = [replicaSite, ...appliances, ...splitters].map(({ control }) => control);
+  const configuration: unknown = parse(await readFile(new URL('prometheus.yml', MONITORING), 'utf8'));
+  const { scrape_configs: scrapes } = z
+    .looseObject({
+      scrape_configs: z.array(
+        z.looseObject({ static_configs: z.array(z.strictObject({ targets: z.array(z.string()) })) }),
+      ),
+    })
+    .parse(configuration);
+  const targets = scrapes.flatMap((scrape) => scrape.static_configs.flatMap((each) => each.targets));
+  expect(targets.toSorted()).toEqual([...served, worker.health].map(hostPort).toSorted());
 });
 
 test('every alert fires in a test of its rule', async () => {

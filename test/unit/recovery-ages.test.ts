@@ -72,6 +72,15 @@ test('a member that points leave out keeps the RPO growing from the last point t
   expect(watched.rpoAt(10_500)).toBe(500);
 });
 
+test('a member stays as far behind as it is when retention drops the last point that has it', () => {
+  const watched = new Watched();
+  watched.close(1_000, [V1, V2]);
+  watched.close(2_000, [V1], [{ volume: V2, reason: 'marks-only' }]);
+  for (const { point } of watched.site.state.pointsOfGroup(G1)) watched.site.state.points.delete(point.id);
+  watched.close(9_000, [V1], [{ volume: V2, reason: 'initializing' }]);
+  expect(watched.rpoAt(9_500)).toBe(8_500);
+});
+
 test('a point without any member moves nothing on', () => {
   const watched = new Watched();
   watched.close(1_000, [V1, V2]);
