@@ -39,6 +39,9 @@ const VOLUME_MIB_MAX = 64 * 1024 * 1024;
  */
 const POINTS_KEPT_MAX = 40_000;
 
+/** Longest RPO of a group: a week. */
+const RPO_MS_MAX = 7 * 24 * 3_600_000;
+
 /** Rules of a file. Each is tried for every volume that is written without a group. */
 const PROTECT_RULES_MAX = 1_000;
 
@@ -47,6 +50,11 @@ export const estateGroupSchema = z.strictObject({
   appliance: applianceIdSchema,
   pointEveryMs: durationMsSchema.min(100).max(3_600_000).default(5_000),
   volumesMax: countSchema.min(1).max(GROUP_MEMBERS_MAX).default(128),
+  /**
+   * How old the newest state may be to which the whole group can be recovered: its RPO. Only an
+   * alert comes of it. Absent: five intervals of points, a minute at least.
+   */
+  rpoMsMax: durationMsSchema.min(1_000).max(RPO_MS_MAX).optional(),
   retention: retentionPolicySchema.prefault({}),
 });
 export type EstateGroup = z.infer<typeof estateGroupSchema>;

@@ -43,13 +43,14 @@ export function refuseUnconfirmed({
     );
 }
 
-const { appliance, pointEveryMs, volumesMax, retention } = estateGroupSchema.shape;
+const { appliance, pointEveryMs, volumesMax, rpoMsMax, retention } = estateGroupSchema.shape;
 /** A group with all its settings. */
 const groupInputSchema = z.strictObject({
   group: groupIdSchema,
   appliance,
   pointEveryMs,
   volumesMax,
+  rpoMsMax,
   retention,
   dryRun,
 });
@@ -141,6 +142,8 @@ export const siteLifecycleApi = {
       appliance: appliance.optional(),
       pointEveryMs: pointEveryMs.unwrap().optional(),
       volumesMax: volumesMax.unwrap().optional(),
+      /** null: what its interval of points allows. Absent: as it is. */
+      rpoMsMax: rpoMsMax.unwrap().nullable().optional(),
       /** Periods that are left out stay as they are. */
       retention: retentionChangeSchema.optional(),
       dryRun,

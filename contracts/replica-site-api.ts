@@ -138,6 +138,8 @@ export const siteGroupSchema = z.strictObject({
   volumesMax: countSchema,
   /** How often the appliance closes a recovery point. */
   pointEveryMs: durationMsSchema,
+  /** The RPO that was set for it; absent: what its interval of points allows. */
+  rpoMsMax: durationMsSchema.optional(),
   volumes: countSchema,
   /** Places reserved for volumes of open attempts, until the attempts' leases run out. */
   reserved: countSchema,

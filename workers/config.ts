@@ -23,7 +23,10 @@ export interface WorkerConfig {
   /** What the control APIs are shown. */
   readonly credentials: Credentials;
   readonly logLevel: LogLevel;
-  /** `host:port` for the worker's Prometheus metrics; no metrics when absent. */
+  /**
+   * `host:port` where the Temporal SDK serves its own metrics; default: a free port of loopback.
+   * /metrics of the worker has them, too.
+   */
   readonly metricsAddress?: string | undefined;
   readonly deployment?: Deployment | undefined;
   /** Whether the worker ends when its stdin does, so that it never outlives its parent. */

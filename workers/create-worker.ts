@@ -1,6 +1,7 @@
 // A Temporal worker for moves. Only here do workflows, activities and ports meet.
 import {
   Worker,
+  type ActivityInterceptorsFactory,
   type NativeConnection,
   type WorkerDeploymentOptions,
   type WorkflowBundleOption,
@@ -10,6 +11,7 @@ import { createActivities } from '../activities/create-activities.js';
 import type { Ports } from '../control/ports.js';
 import { TASK_QUEUE } from '../contracts/move.js';
 import { readablePayloads } from './readable-payloads.js';
+import { stepLog } from './step-log.js';
 
 /**
  * Steps run at once. Each spends nearly all its time waiting. Further moves queue, those with a
@@ -58,6 +60,8 @@ export interface CreateWorkerOptions {
   /** The worker's name in histories. Default: process id and host. */
   readonly identity?: string;
   readonly deployment?: Deployment | undefined;
+  /** Sees each run of an activity. */
+  readonly interceptor?: ActivityInterceptorsFactory | undefined;
   /** Default: the product's own. */
   readonly batches?: BatchSettings | undefined;
 }
@@ -71,6 +75,7 @@ export async function createWorker({
   ports,
   identity,
   deployment,
+  interceptor,
   batches,
 }: CreateWorkerOptions): Promise<Worker> {
   return Worker.create({
@@ -80,6 +85,7 @@ export async function createWorker({
     taskQueue,
     workflowBundle,
     activities: createActivities(ports, batches),
+    interceptors: { activity: interceptor === undefined ? [stepLog] : [stepLog, interceptor] },
     ...(identity === undefined ? {} : { identity }),
     ...(deployment === undefined ? {} : { workerDeploymentOptions: versioned(deployment) }),
   });

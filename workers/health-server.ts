@@ -1,9 +1,11 @@
-// A worker's /healthz: whether it takes work, and what is degraded. It needs no token.
+// A worker's /healthz: whether it takes work, and what is degraded; and its /metrics. Neither needs
+// a token.
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { MoverError, toProblem } from '../contracts/errors.js';
 import { controlUrl } from '../contracts/estate.js';
 import { healthOperation, type Health } from '../contracts/health.js';
+import { METRICS_CONTENT_TYPE, METRICS_PATH } from '../control/metrics/metrics-page.js';
 
 export interface HealthServer {
   /** Base URL, with the port that was taken. */
@@ -16,6 +18,8 @@ export interface HealthServerOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly health: () => Promise<Health>;
+  /** Metrics for Prometheus. They name no volume, since nobody is asked who reads them. */
+  readonly metrics: () => Promise<string>;
 }
 
 /**
@@ -23,21 +27,24 @@ export interface HealthServerOptions {
  * Temporal does not help.
  * @throws Error when the port is taken
  */
-export async function startHealthServer({ host, port, health }: HealthServerOptions): Promise<HealthServer> {
+export async function startHealthServer({ host, port, health, metrics }: HealthServerOptions): Promise<HealthServer> {
+  const routes = new Map([
+    [healthOperation.path, { type: 'application/json', content: async () => JSON.stringify(await health()) }],
+    [METRICS_PATH, { type: METRICS_CONTENT_TYPE, content: metrics }],
+  ]);
   const server = createServer((request, response) => {
     const [path] = (request.url ?? '').split('?');
-    if (request.method !== healthOperation.method || path !== healthOperation.path) {
+    const route = request.method === 'GET' ? routes.get(path ?? '') : undefined;
+    if (route === undefined) {
+      const there = [...routes.keys()].map((each) => `GET ${each}`).join(' and ');
       refuse(
         response,
-        new MoverError(
-          'ROUTE_NOT_FOUND',
-          `There is no ${request.method ?? ''} ${path ?? ''} here; there is ${healthOperation.method} ${healthOperation.path}.`,
-        ),
+        new MoverError('ROUTE_NOT_FOUND', `There is no ${request.method ?? ''} ${path ?? ''} here; there is ${there}.`),
       );
       return;
     }
-    health().then(
-      (content) => answer(response, 200, 'application/json', content),
+    route.content().then(
+      (content) => answer(response, 200, route.type, content),
       (error: unknown) =>
         refuse(response, new MoverError('INTERNAL', error instanceof Error ? error.message : String(error))),
     );
@@ -49,11 +56,11 @@ export async function startHealthServer({ host, port, health }: HealthServerOpti
 
 function refuse(response: ServerResponse, error: MoverError): void {
   const problem = toProblem(error);
-  answer(response, problem.status, 'application/problem+json', problem);
+  answer(response, problem.status, 'application/problem+json', JSON.stringify(problem));
 }
 
-function answer(response: ServerResponse, status: number, type: string, content: unknown): void {
-  response.writeHead(status, { 'content-type': type }).end(JSON.stringify(content));
+function answer(response: ServerResponse, status: number, type: string, content: string): void {
+  response.writeHead(status, { 'content-type': type }).end(content);
 }
 
 function urlOf(server: Server, host: string): string {

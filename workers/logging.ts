@@ -10,6 +10,7 @@ import {
 } from '@temporalio/worker';
 import { pino, type Logger } from 'pino';
 import { logDestination } from '../control/log-destination.js';
+import { redact } from '../control/log-secrets.js';
 import type { LogLevel } from './config.js';
 
 /** What a worker needs of a log: methods that take fields, then a message. pino's loggers fit. */
@@ -22,7 +23,7 @@ export type WorkerLog = Readonly<
 
 /** The worker's own log on stderr. stdout is for the one line that says it is ready. */
 export function createLog(id: string, level: LogLevel): Logger {
-  return pino({ name: 'worker', level, base: { id } }, logDestination);
+  return pino({ name: 'worker', level, base: { id }, redact }, logDestination);
 }
 
 const SDK_LEVELS: Readonly<Record<LogLevel, SdkLogLevel>> = {
@@ -39,16 +40,19 @@ export function sdkLogger(log: WorkerLog, level: LogLevel): SdkLogger {
   return new DefaultLogger(SDK_LEVELS[level], (entry) => forward(log, entry));
 }
 
+/** Base units and suffixes, as Prometheus advises. */
+const NAMING = { countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true };
+
 /**
- * Options for `Runtime.install`: everything goes to `log`. Prometheus metrics if an address is
- * given.
+ * Options for `Runtime.install`: everything goes to `log`. The SDK's own metrics are served at
+ * `metricsAddress`, if one is given, with the names and units that Prometheus advises.
  */
 export function runtimeOptions(log: WorkerLog, level: LogLevel, metricsAddress?: string): RuntimeOptions {
   return {
     logger: sdkLogger(log, level),
     telemetryOptions: {
       logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'WARN' }) },
-      ...(metricsAddress === undefined ? {} : { metrics: { prometheus: { bindAddress: metricsAddress } } }),
+      ...(metricsAddress === undefined ? {} : { metrics: { prometheus: { bindAddress: metricsAddress, ...NAMING } } }),
     },
   };
 }

@@ -5,18 +5,24 @@ import type { Logger } from 'pino';
 import { FollowedPorts } from '../control/followed-ports.js';
 import type { Health } from '../contracts/health.js';
 import { ProcessClock } from '../control/clock/process-clock.js';
+import { metricsPage } from '../control/metrics/metrics-page.js';
+import { processMetrics } from '../control/metrics/process-metrics.js';
 import { readWorkerConfig, type WorkerConfig } from './config.js';
 import { startHealthServer, type HealthServer } from './health-server.js';
 import { createLog, runtimeOptions } from './logging.js';
+import { WorkerMetrics } from './metrics.js';
 import { openWorker } from './open-worker.js';
+import { installWith, sdkMetrics } from './sdk-metrics.js';
 import { listenForStop, type StopRequest } from './stop-request.js';
 import { temporalTrouble } from './temporal-connection.js';
+import { TemporalView } from './temporal-view.js';
 
 /** The parts of a worker started so far. */
 interface Parts {
   readonly startedAtMs: number;
   readonly clock: ProcessClock;
   readonly ports: FollowedPorts;
+  readonly metrics: WorkerMetrics;
   connection?: NativeConnection;
   worker?: Worker;
 }
@@ -24,16 +30,23 @@ interface Parts {
 async function main(): Promise<void> {
   const config = readWorkerConfig();
   log = createLog(config.id, config.logLevel);
-  // This process handles signals itself, since it closes more than the worker.
-  Runtime.install({ ...runtimeOptions(log, config.logLevel, config.metricsAddress), shutdownSignals: [] });
+  const sdkAddress = await installWith(config.metricsAddress, (address) => {
+    // This process handles signals itself, since it closes more than the worker.
+    Runtime.install({ ...runtimeOptions(log, config.logLevel, address), shutdownSignals: [] });
+  });
   const stop = listenForStop(config.exitWithParent);
   const { id, clockAgreesAfterMs: agreesAfterMs } = config;
   const clock = new ProcessClock({ process: `worker ${id}`, agreesAfterMs, log });
   const ports = new FollowedPorts({ path: config.estateFile, credentials: config.credentials });
-  const parts: Parts = { startedAtMs: clock.wallMs, clock, ports };
+  const view = new TemporalView({ connection: () => parts.connection, namespace: config.temporal.namespace });
+  const metrics = new WorkerMetrics(view);
+  const parts: Parts = { startedAtMs: clock.wallMs, clock, ports, metrics };
+  const health = async (): Promise<Health> => healthOf(config, parts);
+  const sources = [processMetrics({ health }), metrics, sdkMetrics(sdkAddress)];
   const server = await startHealthServer({
     ...config.estate.worker.health,
-    health: async () => healthOf(config, parts),
+    health,
+    metrics: async () => metricsPage(sources),
   });
   try {
     await work(config, parts, server, stop, log);
@@ -65,6 +78,7 @@ async function work(
     ports: parts.ports,
     identity: id,
     deployment,
+    interceptor: parts.metrics.interceptor,
   });
   parts.worker = worker;
   const running = worker.run();

@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import { bytes, duration } from '../../client/text/format.js';
 import { applianceIdSchema, groupIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { lifeIdSchema, lineageIdSchema, sourceIdSchema } from '../../contracts/lineage.js';
+import { Distribution } from '../../control/metrics/distribution.js';
 import { connectNbd } from '../../nbd/client.js';
 import type { NbdClient } from '../../nbd/nbd-client.js';
 import { createNbdServer } from '../../nbd/server.js';
@@ -17,6 +18,7 @@ import { VolumeSplit } from '../../simulator/splitter/core/volume-split.js';
 import { BacklogFile } from '../../simulator/splitter/files/backlog-file.js';
 import { MarksFile } from '../../simulator/splitter/files/marks-file.js';
 import { SourceFile } from '../../simulator/splitter/files/source-file.js';
+import { GuestRequests } from '../../simulator/splitter/volume/guest-requests.js';
 import { HeldAcknowledgements } from '../../simulator/splitter/volume/held-acknowledgements.js';
 import { ProtectedVolume } from '../../simulator/splitter/volume/protected-volume.js';
 import { VolumeDevice } from '../../simulator/splitter/volume/volume-device.js';
@@ -120,11 +122,13 @@ interface Disk {
   readonly stop: () => Promise<void>;
 }
 
+const uncounted = new GuestRequests(() => new Distribution([]));
+
 /** A protected volume without a site: its records are numbered and wait. */
 async function startDisk(path: string): Promise<Disk> {
   const volume = protectedVolume(path);
   const server = createNbdServer({
-    exports: { list: () => [volume.id], open: () => new VolumeDevice(volume) },
+    exports: { list: () => [volume.id], open: () => new VolumeDevice(volume, uncounted) },
     listen: [{ path: `${path}.sock` }],
   });
   const [address] = await server.start();

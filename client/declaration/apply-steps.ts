@@ -103,7 +103,8 @@ function stepFor({ code, subject }: Difference, context: Context): Step | undefi
     case 'GROUP_SETTINGS': {
       if (group === undefined) return undefined;
       const { appliance: _appliance, ...settings } = groupOrder(group);
-      return { kind: 'set-group', order: settings };
+      const isCleared = group.rpoMsMax === undefined && groupAtSite?.rpoMsMax !== undefined;
+      return { kind: 'set-group', order: isCleared ? { ...settings, rpoMsMax: null } : settings };
     }
     case 'GROUP_APPLIANCE':
       // The splitters of its volumes send to the old appliance: they have to be moved first.
@@ -155,8 +156,8 @@ function stepFor({ code, subject }: Difference, context: Context): Step | undefi
   }
 }
 
-function groupOrder({ id, appliance, pointEveryMs, volumesMax, retention }: EstateGroup): AddGroupOrder {
-  return { group: id, appliance, pointEveryMs, volumesMax, retention };
+function groupOrder({ id, appliance, pointEveryMs, volumesMax, rpoMsMax, retention }: EstateGroup): AddGroupOrder {
+  return { group: id, appliance, pointEveryMs, volumesMax, retention, ...(rpoMsMax === undefined ? {} : { rpoMsMax }) };
 }
 
 function volumeOrder({ id, splitter, sizeMiB, vm, labels }: DeclaredVolume, group: GroupId): AddVolumeOrder {

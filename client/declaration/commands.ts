@@ -8,7 +8,7 @@ import type { Labels } from '../../contracts/inventory.js';
 const APPLY = 'volume-mover estate apply --yes';
 const SECOND_MS = 1_000;
 
-type Settings = Pick<EstateGroup, 'pointEveryMs' | 'volumesMax' | 'retention'>;
+type Settings = Pick<EstateGroup, 'pointEveryMs' | 'volumesMax' | 'rpoMsMax' | 'retention'>;
 
 export function addGroupCommand(group: EstateGroup): string {
   const { id, appliance } = group;
@@ -69,7 +69,13 @@ function withSettings(command: string, wanted: Settings, known: Settings): strin
     command,
     ...periods.map(([flag, ms]) => `${flag} ${ms / SECOND_MS}s`),
     ...(wanted.volumesMax === known.volumesMax ? [] : [`--volumes-max ${wanted.volumesMax}`]),
+    ...rpoFlag(wanted.rpoMsMax, known.rpoMsMax),
   ].join(' ');
+}
+
+function rpoFlag(wanted: number | undefined, known: number | undefined): string[] {
+  if (wanted === known) return [];
+  return wanted === undefined ? ['--no-rpo'] : [`--rpo ${wanted / SECOND_MS}s`];
 }
 
 /** A word as a shell takes it. */

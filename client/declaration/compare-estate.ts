@@ -247,7 +247,7 @@ function* settingDifferences(file: EstateGroup, known: SiteGroup): Generator<Dif
           : `Change it: volume-mover group set ${file.id} --appliance ${file.appliance}; or correct the file.`,
       unprotected: false,
     };
-  const settings = (['pointEveryMs', 'volumesMax', 'retention'] as const).filter(
+  const settings = (['pointEveryMs', 'volumesMax', 'rpoMsMax', 'retention'] as const).filter(
     (name) => !isDeepStrictEqual(file[name], known[name]),
   );
   if (settings.length > 0)
@@ -409,5 +409,5 @@ function servedBy({ splitters }: EstateSituation): Map<VolumeId, ServedVolume & 
 
 /** A value as the file writes it. */
 function text(value: unknown): string {
-  return JSON.stringify(value);
+  return value === undefined ? 'unset' : JSON.stringify(value);
 }

@@ -64,6 +64,8 @@ export interface SetGroupOrder {
   readonly appliance?: ApplianceId | undefined;
   readonly pointEveryMs?: number | undefined;
   readonly volumesMax?: number | undefined;
+  /** Its RPO, ms. null: what its interval of points allows. */
+  readonly rpoMsMax?: number | null | undefined;
   /** The periods that are given. Default: those of the group, or the policy's own for a new one. */
   readonly retention?: Partial<RetentionPolicy> | undefined;
   readonly dryRun?: boolean | undefined;
@@ -71,6 +73,7 @@ export interface SetGroupOrder {
 
 export interface AddGroupOrder extends SetGroupOrder {
   readonly appliance: ApplianceId;
+  readonly rpoMsMax?: number | undefined;
 }
 
 export interface RetireGroupOrder {

@@ -28,6 +28,7 @@ import { ClockSkews } from './clock-skews.js';
 import { Join } from './join.js';
 import { Link } from './link.js';
 import { Members } from './members.js';
+import { applianceMetrics } from './metrics.js';
 import { Ownership } from './ownership.js';
 import { PAUSED_TABLE, PausedGroups } from './paused-groups.js';
 import { PointTimer } from './point-timer.js';
@@ -165,6 +166,7 @@ export async function startAppliance(
         ...accesses.notes,
       ],
     }),
+    metrics: applianceMetrics({ link, relays, served, paused, rounds, points, accesses, scratch }),
     log,
     onUpgrade: streamUpgrade({ onStream: (connection) => void relays.accept(connection) }),
   });

@@ -22,6 +22,7 @@ export class Link {
   /** Waiting users, in order of arrival: each sends one frame per turn. */
   readonly #waiting = new Set<LinkUser>();
   readonly #calls = new Set<AbortController>();
+  #sentBytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
   get state(): LinkState {
@@ -42,6 +43,11 @@ export class Link {
     this.#letPass();
   }
 
+  /** Bytes that were relayed to the replica site since the process started. */
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
   add(user: LinkUser): void {
     this.#users.add(user);
   }
@@ -56,6 +62,7 @@ export class Link {
    * @returns whether the user may send more now; else `onRoom` says when, after this call
    */
   sent(user: LinkUser, bytes: number): boolean {
+    this.#sentBytes += bytes;
     if (this.#bucket === undefined) return true;
     const nowMs = performance.now();
     this.#bucket.spend(bytes, nowMs);

@@ -73,6 +73,11 @@ export class PointTimer {
     this.#plan();
   }
 
+  /** Groups whose last round failed. */
+  get failingCount(): number {
+    return this.#failing.size;
+  }
+
   /** A sentence for each group that has something to close, but no closed point for a while. */
   get notes(): string[] {
     const nowMs = performance.now();

@@ -97,6 +97,13 @@ export class Relay implements LinkUser {
     return bytes;
   }
 
+  /** Bytes of all volumes that were relayed and aren't yet confirmed. */
+  get allBytesInFlight(): number {
+    let bytes = 0;
+    for (const { inFlight } of this.#handles.values()) bytes += inFlight.bytes;
+    return bytes;
+  }
+
   /** Tells the splitter to only mark these volumes' writes (pause), or to send again (resume). */
   send(type: 'pause' | 'resume', concerns: (volume: VolumeId) => boolean): void {
     for (const [handle, { volume, attached }] of this.#handles) {

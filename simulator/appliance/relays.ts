@@ -104,6 +104,23 @@ export class Relays {
     return bytes;
   }
 
+  /** Bytes of all volumes that were relayed and aren't confirmed yet. */
+  get allBytesInFlight(): number {
+    let bytes = 0;
+    for (const relay of this.#relays) bytes += relay.allBytesInFlight;
+    return bytes;
+  }
+
+  /** Connected splitters. */
+  get streams(): number {
+    return this.#relays.size;
+  }
+
+  /** Attached volumes. */
+  get attachedVolumes(): number {
+    return this.#byVolume.size;
+  }
+
   send(type: 'pause' | 'resume', volumes: ReadonlySet<VolumeId>): void {
     for (const relay of this.#relays) relay.send(type, (volume) => volumes.has(volume));
   }

@@ -9,7 +9,11 @@ import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { ClockView } from '../../contracts/clock.js';
 import { controlUrl } from '../../contracts/estate.js';
+import type { Health } from '../../contracts/health.js';
 import type { Api } from '../../contracts/route.js';
+import type { MetricsSource } from '../../control/metrics/metrics.js';
+import { metricsPage } from '../../control/metrics/metrics-page.js';
+import { processMetrics } from '../../control/metrics/process-metrics.js';
 import { createApp } from './app.js';
 import { type Access, accessNotes, type ListenAddress, OPEN_ACCESS, requireProtection } from './access.js';
 import { Admission } from './admission.js';
@@ -40,6 +44,8 @@ export interface ControlServerOptions<A extends Api> extends Description {
   readonly health: () => { readonly notes: readonly string[] };
   /** The process's wall clock, reported with its health. */
   readonly clock?: { readonly view: ClockView } | undefined;
+  /** Answered at /metrics, after those that every process has. */
+  readonly metrics?: MetricsSource | undefined;
   readonly log: Logger;
   readonly limits?: ControlLimits | undefined;
   readonly binaryRoutes?: readonly BinaryRoute[] | undefined;
@@ -79,16 +85,19 @@ export function createControlServer<A extends Api & ServerAnswered>(options: Con
   setMaxListeners(0, cutOff.signal);
   let document: Promise<OpenApiDocument> | undefined;
 
+  const health = (): Health => {
+    const notes = [...options.health().notes, ...accessNotes(access)];
+    if (audit?.note !== undefined) notes.push(audit.note);
+    const clock = options.clock === undefined ? {} : { clock: options.clock.view };
+    return { status: notes.length === 0 ? 'ok' : 'degraded', role, id, startedAtMs, ...clock, notes };
+  };
+  const sources = [processMetrics({ health }), ...(options.metrics === undefined ? [] : [options.metrics])];
   const admission = new Admission(new Gate(name, access, listen), audit);
   const app = createApp({
     operations: bindHandlers(api, options.handlers),
     binaryRoutes,
-    health: () => {
-      const notes = [...options.health().notes, ...accessNotes(access)];
-      if (audit?.note !== undefined) notes.push(audit.note);
-      const clock = options.clock === undefined ? {} : { clock: options.clock.view };
-      return { status: notes.length === 0 ? 'ok' : 'degraded', role, id, startedAtMs, ...clock, notes };
-    },
+    health,
+    metrics: async () => metricsPage(sources),
     document: async () => (document ??= openApiDocument(api, options, binaryRoutes)),
     listAudit:
       api.audit === undefined ? undefined : async (query) => audit?.list(query) ?? { process: name, entries: [] },

@@ -3,6 +3,7 @@
 import { type Logger, pino } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import { logDestination } from '../../control/log-destination.js';
+import { redact } from '../../control/log-secrets.js';
 import { type ProcessConfig, type ProcessRole, readProcessConfig } from './config.js';
 import { type FolderLock, lockDataFolder } from './data-folder.js';
 import type { ReadyLine } from './ready-line.js';
@@ -23,7 +24,7 @@ const STOP_GRACE_MS = 10_000;
  * calls it once.
  */
 export async function runProcess(role: ProcessRole, start: StartProcess): Promise<void> {
-  let log = pino({ name: role }, logDestination);
+  let log = pino({ name: role, redact }, logDestination);
   let lock: FolderLock | undefined;
   const fail = (error: unknown, message: string): void => {
     log.fatal({ err: error }, message);

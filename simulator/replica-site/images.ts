@@ -327,6 +327,11 @@ export class Images {
     return open.sizeBytes;
   }
 
+  /** How many images are open. */
+  get count(): number {
+    return this.#images.size;
+  }
+
   /** How many images of the volume are open, or about to be. */
   countOf(volume: VolumeId): number {
     return [...this.#images.values(), ...this.#opening].filter((open) => open.volume === volume).length;

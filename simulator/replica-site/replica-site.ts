@@ -17,7 +17,9 @@ import { EstateFollower } from './estate-follower.js';
 import { Images, type ImageLimits } from './images.js';
 import { IntakeStream } from './intake/intake-stream.js';
 import { UNAPPLIED_BYTES_MAX } from './intake/limits.js';
+import { siteMetrics } from './metrics.js';
 import { rebuild } from './rebuild.js';
+import { RecoveryAges } from './recovery-ages.js';
 import { Retention, RETENTION_EVERY_MS, SETTLED_AFTER_MS } from './retention.js';
 import { createSiteParts, type SiteParts } from './site-parts.js';
 import { NewVolumes } from './new-volumes.js';
@@ -45,6 +47,7 @@ interface ReplicaSite extends SiteParts {
   readonly follower: EstateFollower;
   readonly newVolumes: NewVolumes | undefined;
   readonly images: Images;
+  readonly ages: RecoveryAges;
 }
 
 /**
@@ -103,7 +106,8 @@ function createReplicaSite(config: ReplicaSiteConfig, log: Logger, limits: Repli
   const follower = new EstateFollower(site, estate, log);
   follower.follow();
   const newVolumes = estateFile === undefined ? undefined : new NewVolumes({ path: estateFile, state: site.state });
-  return { ...parts, storage, clock, follower, newVolumes, images: new Images({ site, journals, log, ...limits }) };
+  const images = new Images({ site, journals, log, ...limits });
+  return { ...parts, storage, clock, follower, newVolumes, images, ages: new RecoveryAges(site) };
 }
 
 function createServer(
@@ -111,7 +115,7 @@ function createServer(
   { id, estate, dataFolder, access, auditLimits, faults = false }: ReplicaSiteConfig,
   log: Logger,
 ): ReturnType<typeof createControlServer> {
-  const { storage, clock, site, journals, intakes, durability, images } = parts;
+  const { storage, clock, site, journals, intakes, durability, images, ages } = parts;
   return createControlServer({
     ...REPLICA_SITE_DESCRIPTION,
     api: replicaSiteApi,
@@ -123,6 +127,7 @@ function createServer(
       reports: storage.reports,
       rebuild: async (input) => rebuild({ site, journals, intakes, log }, input),
       isStalled: (volume) => intakes.isStalled(volume),
+      onClosed: (point) => ages.closed(point),
       faults,
     }),
     id,
@@ -136,6 +141,13 @@ function createServer(
     }),
     clock,
     health: () => ({ notes: healthNotes(parts) }),
+    metrics: siteMetrics({
+      site,
+      ages,
+      journals,
+      openImages: () => images.count,
+      freeBytes: () => freeBytes(storage.volumesFolder),
+    }),
     log,
     binaryRoutes: [imageReadRoute(async ({ image, offset, length }) => images.read(image, offset, length))],
     onUpgrade: streamUpgrade({
@@ -146,7 +158,7 @@ function createServer(
 
 /** Sentences about all that is wrong or near a limit. */
 function healthNotes(parts: ReplicaSite): string[] {
-  const { storage, clock, follower, newVolumes, site, journals, intakes, images } = parts;
+  const { storage, clock, follower, newVolumes, site, journals, intakes, images, ages } = parts;
   const { rowsFolder, volumesFolder, store, reports } = storage;
   return [
     ...clock.notes,
@@ -160,6 +172,7 @@ function healthNotes(parts: ReplicaSite): string[] {
     ...(newVolumes?.notes ?? []),
     ...intakes.notes,
     ...images.warnings,
+    ...ages.notes,
     ...[...site.state.groups.values()].flatMap(({ journal }) => journal.alert?.message ?? []),
   ];
 }

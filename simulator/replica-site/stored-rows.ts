@@ -19,21 +19,27 @@ import { holeSchema, inTimelineOrder, ownershipSchema, recoveryPointSchema } fro
 import { retiredSchema } from '../../contracts/replica-site-api.js';
 import { groupJournalSchema, retentionPolicySchema } from '../../contracts/retention.js';
 import type { RowStore } from '../store/row-store.js';
-import type {
-  AttemptRow,
-  CounterRow,
-  GroupRow,
-  HoleRow,
-  MoveRow,
-  OwnerRow,
-  PointRow,
-  ProcessRow,
-  Sender,
-  VolumeRow,
+import {
+  type AttemptRow,
+  type CounterRow,
+  type GroupRow,
+  type HoleRow,
+  type MoveRow,
+  type OwnerRow,
+  type PointRow,
+  type ProcessRow,
+  type Sender,
+  type VolumeRow,
+  groupSettings,
 } from './core/rows.js';
 import { type SiteRows, TABLE_NAMES, type TableName } from './core/state.js';
 
-const settings = { appliance: applianceIdSchema, volumesMax: countSchema, pointEveryMs: durationMsSchema };
+const settings = {
+  appliance: applianceIdSchema,
+  volumesMax: countSchema,
+  pointEveryMs: durationMsSchema,
+  rpoMsMax: z.exactOptional(durationMsSchema),
+};
 
 const groupRow: z.ZodType<GroupRow> = z.strictObject({
   group: groupIdSchema,
@@ -163,7 +169,7 @@ function groupsAnew(
   groups: Estate['groups'],
   points: readonly (readonly [string, PointRow])[],
 ): (readonly [string, GroupRow])[] {
-  return groups.flatMap(({ id, appliance, volumesMax, pointEveryMs, retention }) => {
+  return groups.flatMap(({ id, ...declared }) => {
     if (unreadable?.delete(id) !== true) return [];
     const last = points
       .flatMap(([, { point }]) => (point.group === id ? [point] : []))
@@ -174,6 +180,6 @@ function groupsAnew(
       ...(last?.order === undefined ? {} : { lastOrder: last.order }),
     };
     const journal = { bytes: 0, pointsDropped: 0 };
-    return [[id, { group: id, appliance, volumesMax, pointEveryMs, ...place, retention, journal }] as const];
+    return [[id, { group: id, ...groupSettings(declared), ...place, journal }] as const];
   });
 }

@@ -17,6 +17,7 @@ import { NO_SESSION, type VolumeSplitRow } from './core/volume-split.js';
 import type { Drift } from './volume-rows.js';
 import type { VolumeFiles } from './files/volume-files.js';
 import type { SplitterLimits } from './limits.js';
+import { SplitterMetrics } from './metrics.js';
 import { type LoadedVolume, loadVolume, loadVolumes } from './load-volumes.js';
 import { Comparisons } from './marks/comparisons.js';
 import { Confirmations } from './marks/confirmations.js';
@@ -72,6 +73,9 @@ export class Protection {
   readonly #attempts: Attempts;
   readonly #scans: Scans;
   readonly #life: VolumeLife;
+  readonly metrics: SplitterMetrics;
+  /** Bytes sent again for volumes that were retired since. */
+  #resentForRetiredBytes = 0;
 
   /**
    * Makes the parts, each after those it needs. Takes a session number and opens the volumes'
@@ -96,7 +100,12 @@ export class Protection {
       onStored: (rows) => rows.forEach((row) => this.#rowStored(row)),
     });
     this.#core = core;
-    this.#held = new HeldAcknowledgements(core.holds);
+    this.metrics = new SplitterMetrics(() => ({
+      core,
+      unusable: this.#unusable,
+      resentForRetiredBytes: this.#resentForRetiredBytes,
+    }));
+    this.#held = new HeldAcknowledgements(core.holds, (ms) => this.metrics.held(ms));
     this.#volumes = new Map(loaded.map((volume) => [volume.split.volume, this.#protectedOf(volume)]));
     this.#initialization = new ShortInitialization(
       new Comparisons(splitter, credentials),
@@ -167,6 +176,7 @@ export class Protection {
     volume.bar('missing', `Volume "${volume.id}" was retired.`);
     this.#volumes.delete(volume.id);
     this.#core.remove(volume.split);
+    this.#resentForRetiredBytes += volume.split.resentBytes;
     sessions.forget(volume.id);
     this.#sending.forget(volume);
     this.#initialization.forget(volume);
@@ -238,7 +248,7 @@ export class Protection {
    * @throws MoverError VOLUME_NOT_FOUND, VOLUME_UNUSABLE
    */
   open(volume: VolumeId): BlockDevice {
-    return new VolumeDevice(this.#find(volume));
+    return new VolumeDevice(this.#find(volume), this.metrics.requests);
   }
 
   /** What is degraded, in sentences. */

@@ -140,6 +140,7 @@ async function serveControl(
     health: () => ({
       notes: [...clock.notes, ...(unprotected ? [UNPROTECTED] : protection.notes)],
     }),
+    metrics: protection.metrics,
     log,
   });
   cleanup.add(async () => control.stop());

@@ -289,6 +289,12 @@ test('a group is added, set and retired while everything runs, and closes points
   expect(await run('group', 'set', NEW_GROUP, '--keep-all', '2h')).toMatchObject({ exitCode: 0 });
   const set = (await client.groups.list()).find(({ group }) => group === NEW_GROUP);
   expect(set).toMatchObject({ pointEveryMs: 1_000, retention: { keepAllMs: 7_200_000, hourlyMs: 86_400_000 } });
+  const rpo = async (): Promise<number | undefined> =>
+    (await client.groups.list()).find(({ group }) => group === NEW_GROUP)?.rpoMsMax;
+  expect(await run('group', 'set', NEW_GROUP, '--rpo', '2m')).toMatchObject({ exitCode: 0 });
+  expect(await rpo()).toBe(120_000);
+  expect(await run('group', 'set', NEW_GROUP, '--no-rpo')).toMatchObject({ exitCode: 0 });
+  expect(await rpo()).toBeUndefined();
   expect(await run('group', 'set', NEW_GROUP, '--appliance', 'appliance-1')).toMatchObject({
     exitCode: 3,
     stderr: matching(/cannot be changed: 1 volumes of group "cg-new" are protected through/),

@@ -29,6 +29,8 @@ interface OutsideOptions {
   readonly sizeMiB?: number;
   /** How often each group closes a point; default: as every test estate. */
   readonly pointEveryMs?: number;
+  /** The RPO of each group; default: what its interval of points allows. */
+  readonly rpoMsMax?: number;
 }
 
 export class OutsideEstate {
@@ -43,7 +45,7 @@ export class OutsideEstate {
   /** @param address of the Temporal server */
   static async start(
     address: string,
-    { groups = 2, sizeMiB = SIZE_MIB, pointEveryMs }: OutsideOptions = {},
+    { groups = 2, sizeMiB = SIZE_MIB, pointEveryMs, rpoMsMax }: OutsideOptions = {},
   ): Promise<OutsideEstate> {
     const namespace = await createNamespace(address);
     const placed = {
@@ -52,7 +54,10 @@ export class OutsideEstate {
       ...(groups === 2 ? {} : { [BRONZE]: { appliance: 'appliance-3', volumes: [BRONZE_NEIGHBOUR] } }),
     };
     const planned = estateOf({ groups: placed, sizeMiB });
-    for (const group of planned.groups) group.pointEveryMs = pointEveryMs ?? group.pointEveryMs;
+    for (const group of planned.groups) {
+      group.pointEveryMs = pointEveryMs ?? group.pointEveryMs;
+      group.rpoMsMax = rpoMsMax;
+    }
     const estate = await TestEstate.start({ estate: planned, temporal: { address, namespace } });
     const neighbours: Guest[] = [];
     const neighbourIds = [GOLD_NEIGHBOUR, SILVER_NEIGHBOUR, BRONZE_NEIGHBOUR].slice(0, groups);

@@ -85,6 +85,7 @@ test("a plan is told of the worker's clock, and is none the worse when no worker
       clock: { wallMs },
       notes: [],
     }),
+    metrics: async () => '',
   });
   const port = Number(new URL(server.url).port);
   expect(await workerClockWarnings(estateOfWorker(port))).toEqual([

@@ -252,7 +252,7 @@ test('what to type has every flag that ends the difference', () => {
   const declaration = file({
     splitters: [{ id: 's1', control: PORT, nbd: PORT, volumes: [{ id: 'v1', sizeMiB: 1, group: 'g1', ...labelled }] }],
     groups: [
-      { id: 'g1', appliance: 'a1', pointEveryMs: 900, volumesMax: 5 },
+      { id: 'g1', appliance: 'a1', pointEveryMs: 900, volumesMax: 5, rpoMsMax: 30_000 },
       { id: 'g2', appliance: 'a1', retention: { weeklyMs: 3_600_000 } },
     ],
   });
@@ -260,7 +260,7 @@ test('what to type has every flag that ends the difference', () => {
     compareEstate(declaration, situation).differences.map(({ action }) => action);
   const names = `--vm 'Ann'\\''s web' --label tier=gold --label 'app=a b'`;
   expect(actions(running({ groups: [siteGroup(G1, 1)] }))).toEqual([
-    'Change it: volume-mover group set g1 --point-every 0.9s --volumes-max 5; or correct the file.',
+    'Change it: volume-mover group set g1 --point-every 0.9s --volumes-max 5 --rpo 30s; or correct the file.',
     'Add it: volume-mover group add g2 --appliance a1 --weekly 3600s',
     `Change it: volume-mover volume set v1 ${names}; or correct the file.`,
   ]);

@@ -13,6 +13,7 @@ import { IMAGE_READ_PATH, IMAGE_READ_ROLES, replicaSiteApi, STREAM_ROLES } from 
 import { type Role, roleSchema } from '../../contracts/roles.js';
 import type { Api, Operation } from '../../contracts/route.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
+import { METRICS_PATH } from '../../control/metrics/metrics-page.js';
 import { Callers } from '../../simulator/control-server/callers.js';
 import {
   APPLIANCE_DESCRIPTION,
@@ -105,6 +106,7 @@ describe.each([
   const operations: readonly [string, Pick<Operation, 'method' | 'path' | 'roles'>][] = [
     ...Object.entries<Operation>(api),
     ['readImage', { method: 'GET', path: IMAGE_READ_PATH, roles: IMAGE_READ_ROLES }],
+    ['metrics', { method: 'GET', path: METRICS_PATH, roles: ['read'] }],
   ];
 
   test.each(operations)('%s is open to its roles and to no other', async (name, operation) => {

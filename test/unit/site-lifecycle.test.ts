@@ -274,6 +274,24 @@ test('a start keeps what was set at run time, also once the group owns volumes a
   expect(state.group(G2)).toMatchObject({ appliance: A2, pointEveryMs: 9_000, retention });
 });
 
+test('the RPO of a group is set, cleared, and follows the file only where that says something new', () => {
+  const { state } = new SiteUnderTest();
+  const set = (rpoMsMax: number | null) => lifecycle.setGroup(state, { group: G2, rpoMsMax, dryRun: false }, NOW);
+  expect([set(30_000), set(30_000)]).toEqual([{ changed: true }, { changed: false }]);
+  lifecycle.setGroup(state, { group: G2, pointEveryMs: 9_000, dryRun: false }, NOW);
+  expect(state.group(G2)).toMatchObject({ rpoMsMax: 30_000, pointEveryMs: 9_000 });
+  state.settle();
+  followEstate(state, ESTATE, 0);
+  expect(state.changes()).toEqual([]);
+  followEstate(state, estateWith({ rpoMsMax: 40_000 }), 0);
+  expect(state.group(G2)).toMatchObject({ rpoMsMax: 40_000, declared: { rpoMsMax: 40_000 } });
+  followEstate(state, ESTATE, 0);
+  expect(state.group(G2)).not.toHaveProperty('rpoMsMax');
+  expect(state.group(G2).declared).not.toHaveProperty('rpoMsMax');
+  expect([set(30_000), set(null), set(null)]).toEqual([{ changed: true }, { changed: true }, { changed: false }]);
+  expect(state.group(G2)).not.toHaveProperty('rpoMsMax');
+});
+
 test('another appliance in the file is followed once the group owns no volumes, and the file’s other news at once', () => {
   const { state } = new SiteUnderTest();
   lifecycle.addVolume(state, order({ group: G2 }), NOW);

@@ -1,4 +1,4 @@
-// /healthz of a worker over real HTTP.
+// /healthz and /metrics of a worker over real HTTP.
 import { afterEach, expect, test } from 'vitest';
 import { problemSchema } from '../../contracts/errors.js';
 import { healthSchema, type Health } from '../../contracts/health.js';
@@ -16,13 +16,20 @@ const HEALTH: Health = {
 };
 
 const start = async (health: () => Promise<Health>): Promise<HealthServer> =>
-  startHealthServer({ host: '127.0.0.1', port: 0, health });
+  startHealthServer({ host: '127.0.0.1', port: 0, health, metrics: async () => 'x 1\n' });
 
 test('health is answered with 200, degraded or not', async () => {
   server = await start(async () => HEALTH);
   const response = await fetch(`${server.url}/healthz?now`);
   expect(response.status).toBe(200);
   expect(healthSchema.parse(await response.json())).toEqual(HEALTH);
+});
+
+test('metrics are answered as text', async () => {
+  server = await start(async () => HEALTH);
+  const response = await fetch(`${server.url}/metrics`);
+  expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+  expect(await response.text()).toBe('x 1\n');
 });
 
 test('everything else is a problem that names what there is', async () => {
@@ -32,7 +39,7 @@ test('everything else is a problem that names what there is', async () => {
   expect(response.headers.get('content-type')).toBe('application/problem+json');
   expect(problemSchema.parse(await response.json())).toMatchObject({
     code: 'ROUTE_NOT_FOUND',
-    detail: 'There is no POST /healthz here; there is GET /healthz.',
+    detail: 'There is no POST /healthz here; there is GET /healthz and GET /metrics.',
   });
 });
 
@@ -45,9 +52,8 @@ test('a check that fails is a problem, not a hanging request', async () => {
 test('a port that is taken is an error at the start', async () => {
   server = await start(async () => HEALTH);
   const port = Number(new URL(server.url).port);
-  await expect(startHealthServer({ host: '127.0.0.1', port, health: async () => HEALTH })).rejects.toThrow(
-    'EADDRINUSE',
-  );
+  const again = startHealthServer({ host: '127.0.0.1', port, health: async () => HEALTH, metrics: async () => '' });
+  await expect(again).rejects.toThrow('EADDRINUSE');
 });
 
 test('stopping twice is no error', async () => {

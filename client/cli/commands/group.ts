@@ -13,6 +13,8 @@ interface GroupFlags extends GlobalFlags {
   readonly appliance?: string;
   readonly pointEvery?: number;
   readonly volumesMax?: number;
+  /** False after --no-rpo. */
+  readonly rpo?: number | false;
   readonly keepAll?: number;
   readonly hourly?: number;
   readonly daily?: number;
@@ -35,12 +37,13 @@ function addCommand(context: CommandContext): Command {
       runCommand(context, flags, async ({ client, output }) => {
         const group = parseOrRefuse(groupIdSchema, name, 'group');
         const { dryRun = false } = flags;
-        const { retention, ...settings } = settingsOf(flags);
+        const { retention, rpoMsMax, ...settings } = settingsOf(flags);
         const appliance = parseOrRefuse(applianceIdSchema, flags.appliance, '--appliance');
         const { changed } = await client.groups.add({
           group,
           ...settings,
           appliance,
+          ...(typeof rpoMsMax === 'number' ? { rpoMsMax } : {}),
           ...(retention === undefined ? {} : { retention }),
           dryRun,
         });
@@ -60,6 +63,7 @@ function addCommand(context: CommandContext): Command {
 
 function setCommand(context: CommandContext): Command {
   return withSettings(new Command('set'), false)
+    .option('--no-rpo', 'the RPO is what the interval of points allows')
     .description('change the settings of a group that are given; correct the estate file too')
     .action(async (name: string, flags: GroupFlags) =>
       runCommand(context, flags, async ({ client, output }) => {
@@ -101,6 +105,7 @@ function withSettings(command: Command, isNew: boolean): Command {
   return command
     .option('--point-every <time>', `how often a recovery point is closed; ${DURATION_FORM}`, parseDuration)
     .option('--volumes-max <count>', 'how many volumes it takes', wholeNumber)
+    .option('--rpo <time>', 'how old its newest recoverable state may be before an alert says so', parseDuration)
     .option('--keep-all <time>', 'how long every point is kept', parseDuration)
     .option('--hourly <time>', 'how long one point an hour is kept', parseDuration)
     .option('--daily <time>', 'how long one point a day is kept', parseDuration)
@@ -108,7 +113,7 @@ function withSettings(command: Command, isNew: boolean): Command {
     .option(...DRY_RUN);
 }
 
-function settingsOf({ appliance, pointEvery, volumesMax, keepAll, hourly, daily, weekly }: GroupFlags) {
+function settingsOf({ appliance, pointEvery, volumesMax, rpo, keepAll, hourly, daily, weekly }: GroupFlags) {
   const retention: Partial<RetentionPolicy> = {
     ...(keepAll === undefined ? {} : { keepAllMs: keepAll }),
     ...(hourly === undefined ? {} : { hourlyMs: hourly }),
@@ -119,6 +124,7 @@ function settingsOf({ appliance, pointEvery, volumesMax, keepAll, hourly, daily,
     ...(appliance === undefined ? {} : { appliance: parseOrRefuse(applianceIdSchema, appliance, '--appliance') }),
     ...(pointEvery === undefined ? {} : { pointEveryMs: pointEvery }),
     ...(volumesMax === undefined ? {} : { volumesMax }),
+    ...(rpo === undefined ? {} : { rpoMsMax: rpo === false ? null : rpo }),
     ...(Object.keys(retention).length === 0 ? {} : { retention }),
   };
 }

@@ -117,6 +117,12 @@ export class Accesses {
     return access.view();
   }
 
+  /** How many accesses are open, by whether they can be written. */
+  get counts(): { readonly readOnly: number; readonly writable: number } {
+    const writable = [...this.#open.values()].filter(({ facts }) => facts.writable).length;
+    return { readOnly: this.#open.size - writable, writable };
+  }
+
   /** Accesses, newest first: the open ones, then the last ended ones. */
   list(): Access[] {
     const open = [...this.#open.values()].map((access) => access.view()).toReversed();

@@ -72,6 +72,11 @@ export class ScratchFolder {
     return `${what} Writes to image access ${owner} are refused to its client; what the client wrote before, recovery points and replication are not affected. ${isFull ? 'Free space on that disk, or close image accesses' : 'Check that disk, or close the access'}: volume-mover images`;
   }
 
+  /** Bytes that all scratches hold. */
+  get bytes(): number {
+    return this.#whole.bytes;
+  }
+
   /** A budget for one access, or for one connection with its own scratch. */
   budget(): ScratchBudget {
     return new ScratchBudget(this.#bytesMax, this.#whole);

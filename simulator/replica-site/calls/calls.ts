@@ -1,6 +1,7 @@
 // The control API of the replica site. Each call applies one rule and stores what the rule changed
 // before it is answered.
 import type { VolumeId } from '../../../contracts/ids.js';
+import type { RecoveryPoint } from '../../../contracts/point.js';
 import type { Rebuilt, RebuildInput } from '../../../contracts/repair.js';
 import type { replicaSiteApi } from '../../../contracts/replica-site-api.js';
 import type { Handlers } from '../../control-server/handlers.js';
@@ -26,6 +27,8 @@ export interface CallsOptions {
   readonly rebuild: (input: RebuildInput) => Promise<Rebuilt>;
   /** Whether the site takes no records of the volume now. */
   readonly isStalled: (volume: VolumeId) => boolean;
+  /** Called with each point that was closed. */
+  readonly onClosed: (point: RecoveryPoint) => void;
   /** Whether faults may be injected. */
   readonly faults: boolean;
 }

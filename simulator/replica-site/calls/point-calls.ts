@@ -1,5 +1,6 @@
 // Recovery points: closing, listing, finding and marking them.
 import type { VolumeId } from '../../../contracts/ids.js';
+import type { RecoveryPoint } from '../../../contracts/point.js';
 import type { replicaSiteApi } from '../../../contracts/replica-site-api.js';
 import type { Handlers } from '../../control-server/handlers.js';
 import { closePoint, type PointCloser } from '../close-point.js';
@@ -12,10 +13,12 @@ type PointCalls = Pick<Handlers<typeof replicaSiteApi>, 'listPoints' | 'markPoin
 
 export interface PointCallsOptions extends PointCloser {
   readonly isStalled: (volume: VolumeId) => boolean;
+  /** Called with each point that was closed. */
+  readonly onClosed: (point: RecoveryPoint) => void;
 }
 
 export function pointCalls(options: PointCallsOptions): PointCalls {
-  const { site, journals, isStalled } = options;
+  const { site, journals, isStalled, onClosed } = options;
   const { state } = site;
   return {
     listPoints: async ({ group, volume, ...page }) => {
@@ -34,6 +37,10 @@ export function pointCalls(options: PointCallsOptions): PointCalls {
       const doubt = query.atMs === undefined ? undefined : doubtAbout(state, query, point, query.atMs);
       return doubt === undefined ? point : { ...point, doubt };
     },
-    closePoint: async (input, { signal }) => closePoint(options, isStalled, input, signal),
+    closePoint: async (input, { signal }) => {
+      const point = await closePoint(options, isStalled, input, signal);
+      onClosed(point);
+      return point;
+    },
   };
 }

@@ -5,7 +5,7 @@ import type { Estate } from '../../../contracts/estate.js';
 import type { GroupId } from '../../../contracts/ids.js';
 import { reviveGroup } from './lifecycle.js';
 import { beginOwnership } from './owners.js';
-import type { GroupSettings } from './rows.js';
+import { type GivenSettings, groupSettings, withSettings } from './rows.js';
 import type { SiteState } from './state.js';
 
 const MIB = 1024 * 1024;
@@ -60,25 +60,23 @@ export function followEstate(state: SiteState, estate: Estate, wallMs: number): 
       beginOwnership(state, row, { position: 0, atMs: wallMs });
 }
 
-function followGroup(state: SiteState, group: GroupId, file: GroupSettings): void {
+function followGroup(state: SiteState, group: GroupId, file: GivenSettings): void {
   const known = state.groups.get(group);
   if (known === undefined) {
-    const { appliance, volumesMax, pointEveryMs, retention } = file;
-    const declared = { appliance, volumesMax, pointEveryMs, retention };
-    state.bringBack('appliance', appliance);
+    const declared = groupSettings(file);
+    state.bringBack('appliance', declared.appliance);
     state.groups.put(group, { group, ...declared, lastPointAtMs: 0, journal: NOTHING_KEPT, declared });
     return;
   }
-  const { volumesMax, pointEveryMs, retention } = file;
   // The splitters of its volumes send to the appliance that it has: with another one no point would
   // be closed any more. What the file says of it counts once the group is empty.
   const waits = state.memberCount(group) > 0 && file.appliance !== known.appliance;
   const said = waits ? (known.declared?.appliance ?? known.appliance) : file.appliance;
-  const declared = { appliance: said, volumesMax, pointEveryMs, retention };
+  const declared = groupSettings({ ...file, appliance: said });
   if (isDeepStrictEqual(known.declared, declared)) return;
   const appliance = said === known.declared?.appliance ? known.appliance : said;
   if (known.retired === undefined) state.bringBack('appliance', appliance);
-  state.groups.put(group, { ...known, ...declared, appliance, declared });
+  state.groups.put(group, { ...withSettings(known, { ...declared, appliance }), declared });
 }
 
 /** Which known volume or group has each name, in lower case. */

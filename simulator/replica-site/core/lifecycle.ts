@@ -19,7 +19,7 @@ import { attemptInTheWay, attemptsInTheWayOf, freeExpiredRooms, reservedIn, reso
 import { beginOwnership, deleteOwnership, endOwnership } from './owners.js';
 import { isPromised } from './policy.js';
 import { holeKey } from './records.js';
-import type { GroupRow, GroupSettings, VolumeRow } from './rows.js';
+import { type GivenSettings, groupSettings, type GroupSettings, type VolumeRow, withSettings } from './rows.js';
 import { acceptedSize } from './sizes.js';
 import type { SiteState } from './state.js';
 import type { SiteMoment } from './terms.js';
@@ -268,10 +268,12 @@ function promiseText(keep: Keep): string {
  * Adds a group, or brings a retired one back with these settings.
  * @throws MoverError CORRUPT; CHANGE_REFUSED with every reason
  */
-export function addGroup(state: SiteState, { group, dryRun, ...settings }: GroupChange): Changed {
+export function addGroup(state: SiteState, { group, dryRun, ...given }: GroupChange): Changed {
+  const settings = groupSettings(given);
   state.groups.refuseUnreadable(group);
   const known = state.groups.get(group);
-  if (known !== undefined && known.retired === undefined && isDeepStrictEqual(settingsOf(known), settings)) return SAME;
+  if (known !== undefined && known.retired === undefined && isDeepStrictEqual(groupSettings(known), settings))
+    return SAME;
   const against = new Against(`Group "${group}" cannot be added`);
   if (known === undefined) checkName(state, group, against);
   else if (known.retired === undefined)
@@ -285,7 +287,7 @@ export function addGroup(state: SiteState, { group, dryRun, ...settings }: Group
   against.refuse();
   if (dryRun) return CHANGED;
   const { retired: _ended, ...before } = known ?? { group, lastPointAtMs: 0, journal: { bytes: 0, pointsDropped: 0 } };
-  state.groups.put(group, { ...before, ...settings });
+  state.groups.put(group, withSettings({ ...before, ...settings }, settings));
   return CHANGED;
 }
 
@@ -305,16 +307,17 @@ export function setGroup(
     dryRun,
     ...given
   }: { readonly group: GroupId; readonly dryRun: boolean } & {
-    readonly [Name in Exclude<keyof GroupSettings, 'retention'>]?: GroupSettings[Name] | undefined;
-  } & { readonly retention?: RetentionChange | undefined },
+    readonly [Name in Exclude<keyof GroupSettings, 'retention' | 'rpoMsMax'>]?: GroupSettings[Name] | undefined;
+  } & { readonly retention?: RetentionChange | undefined; readonly rpoMsMax?: number | null | undefined },
   now: SiteMoment,
 ): Changed {
   const row = state.group(group);
   const { appliance = row.appliance, volumesMax = row.volumesMax } = given;
   const { pointEveryMs = row.pointEveryMs } = given;
   const retention = changedPolicy(row.retention, given.retention);
-  const settings = { appliance, volumesMax, pointEveryMs, retention };
-  if (isDeepStrictEqual(settingsOf(row), settings)) return SAME;
+  const rpoMsMax = given.rpoMsMax === undefined ? row.rpoMsMax : (given.rpoMsMax ?? undefined);
+  const settings = groupSettings({ appliance, volumesMax, pointEveryMs, rpoMsMax, retention });
+  if (isDeepStrictEqual(groupSettings(row), settings)) return SAME;
   const against = new Against(`Group "${group}" cannot be changed`);
   if (row.retired !== undefined) against.add('GROUP_RETIRED', group, `group "${group}" is retired`);
   const members = state.memberCount(group);
@@ -340,7 +343,7 @@ export function setGroup(
   if (dryRun) return CHANGED;
   if (isElsewhere || volumesMax < row.volumesMax)
     freeExpiredRooms(state, group, `its lease ran out, and group "${group}" was changed`, now);
-  state.groups.put(group, { ...row, ...settings });
+  state.groups.put(group, withSettings(row, settings));
   return CHANGED;
 }
 
@@ -381,7 +384,7 @@ function checkWays(state: SiteState, group: GroupId, { monotonicMs }: SiteMoment
     against.add('VOLUME_BUSY', group, `attempt ${attempt} moves volumes to group "${group}"`);
 }
 
-function checkPointsKept(group: GroupId, settings: GroupSettings, against: Against): void {
+function checkPointsKept(group: GroupId, settings: GivenSettings, against: Against): void {
   const fault = pointsKeptFault(settings);
   if (fault !== undefined) against.add('INVALID_REQUEST', 'retention', `group "${group}" ${fault}`);
 }
@@ -391,8 +394,4 @@ function changedPolicy(before: RetentionPolicy, given: RetentionChange = {}): Re
   const { keepAllMs = before.keepAllMs, hourlyMs = before.hourlyMs, dailyMs = before.dailyMs } = given;
   const { weeklyMs = before.weeklyMs, journalBytesMax = before.journalBytesMax } = given;
   return { keepAllMs, hourlyMs, dailyMs, weeklyMs, journalBytesMax };
-}
-
-function settingsOf({ appliance, volumesMax, pointEveryMs, retention }: GroupRow): GroupSettings {
-  return { appliance, volumesMax, pointEveryMs, retention };
 }

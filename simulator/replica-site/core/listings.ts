@@ -52,7 +52,7 @@ export function pageOfGroups(
 
 function siteGroup(
   state: SiteState,
-  { group, appliance, volumesMax, pointEveryMs, retention, journal, retired }: GroupRow,
+  { group, appliance, volumesMax, pointEveryMs, rpoMsMax, retention, journal, retired }: GroupRow,
   monotonicMs: number,
 ): SiteGroup {
   return {
@@ -60,6 +60,7 @@ function siteGroup(
     appliance,
     volumesMax,
     pointEveryMs,
+    ...(rpoMsMax === undefined ? {} : { rpoMsMax }),
     volumes: state.memberCount(group),
     reserved: reservedIn(state, group, monotonicMs),
     retention,

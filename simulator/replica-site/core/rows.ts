@@ -19,6 +19,8 @@ export interface GroupRow {
   readonly appliance: ApplianceId;
   readonly volumesMax: number;
   readonly pointEveryMs: number;
+  /** The RPO that a person has set; absent: what the interval of points allows. */
+  readonly rpoMsMax?: number;
   /** The time of the newest point that is no snapshot: a label, which may be wrong. */
   readonly lastPointAtMs: number;
   /** The newest point's place in the timeline; absent before the first one. */
@@ -55,7 +57,27 @@ export interface Retired {
 }
 
 /** What the estate file, or a person at run time, decides of a group. */
-export type GroupSettings = Pick<GroupRow, 'appliance' | 'volumesMax' | 'pointEveryMs' | 'retention'>;
+export type GroupSettings = Pick<GroupRow, 'appliance' | 'volumesMax' | 'pointEveryMs' | 'rpoMsMax' | 'retention'>;
+
+/** Settings as they arrive: what is not set may be undefined. */
+export type GivenSettings = Omit<GroupSettings, 'rpoMsMax'> & { readonly rpoMsMax?: number | undefined };
+
+/** Settings as rows have them: what is not set is absent. */
+export function groupSettings({
+  appliance,
+  volumesMax,
+  pointEveryMs,
+  rpoMsMax,
+  retention,
+}: GivenSettings): GroupSettings {
+  const settings = { appliance, volumesMax, pointEveryMs, retention };
+  return rpoMsMax === undefined ? settings : { ...settings, rpoMsMax };
+}
+
+/** A group's row with other settings. */
+export function withSettings({ rpoMsMax: _former, ...row }: GroupRow, settings: GivenSettings): GroupRow {
+  return { ...row, ...groupSettings(settings) };
+}
 
 export interface VolumeRow {
   readonly volume: VolumeId;

@@ -89,10 +89,12 @@ export class SiteState {
   readonly processes: Table<ProcessRow>;
   readonly #volumesByGroup: Index<VolumeRow>;
   readonly #volumesByVm: Index<VolumeRow>;
+  readonly #initializing: Index<VolumeRow>;
   readonly #volumesByOpenAttempt: Index<VolumeRow>;
   readonly #unjoinedByOwned: Index<AttemptRow>;
   readonly #decidedAttempts: Index<AttemptRow>;
   readonly #pointsByGroup: Index<PointRow>;
+  readonly #bookmarksByGroup: Index<PointRow>;
   readonly #pointsByMarkedVolume: Index<PointRow>;
   readonly #pointsByAttempt: Index<PointRow>;
   readonly #holesByVolume: Index<HoleRow>;
@@ -133,6 +135,9 @@ export class SiteState {
     this.#volumesByVm = this.volumes.indexBy(({ vm, retired }) =>
       vm === undefined || retired !== undefined ? [] : [vm],
     );
+    this.#initializing = this.volumes.indexBy(({ openHole, retired }) =>
+      openHole === undefined || retired !== undefined ? [] : [ALL],
+    );
     this.#volumesByOpenAttempt = this.volumes.indexBy((row) =>
       row.openAttempt === undefined ? [] : [attemptName(row.openAttempt)],
     );
@@ -145,6 +150,7 @@ export class SiteState {
       record.state === 'OPEN' || ticket === undefined ? [] : [ALL],
     );
     this.#pointsByGroup = this.points.indexBy((row) => [row.point.group]);
+    this.#bookmarksByGroup = this.points.indexBy(({ point }) => (point.bookmark === undefined ? [] : [point.group]));
     this.#pointsByMarkedVolume = this.points.indexBy((row) => Object.keys(row.provisionalMarks));
     this.#pointsByAttempt = this.points.indexBy(({ point }) =>
       point.members.flatMap(({ provisional }) => (provisional === undefined ? [] : [attemptName(provisional)])),
@@ -362,6 +368,16 @@ export class SiteState {
 
   pointCount(group: GroupId): number {
     return this.#pointsByGroup.of(group).size;
+  }
+
+  /** How many points of the group have a bookmark. */
+  bookmarkCount(group: GroupId): number {
+    return this.#bookmarksByGroup.of(group).size;
+  }
+
+  /** How many volumes are in short initialization. */
+  get initializingCount(): number {
+    return this.#initializing.of(ALL).size;
   }
 
   /** Points with the volume as a provisional member whose mark is not settled. */

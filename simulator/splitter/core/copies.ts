@@ -166,6 +166,11 @@ export class CopyQueue {
     return this.#head === this.#copies.length;
   }
 
+  /** Wall time of the oldest unconfirmed copy; undefined without one. */
+  get oldestMs(): number | undefined {
+    return this.#copies[this.#head]?.timeMs;
+  }
+
   /**
    * Whether there is room to send a region again. Resends use at most half, and leave the rest to
    * live writes.

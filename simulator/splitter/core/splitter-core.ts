@@ -73,6 +73,11 @@ export class SplitterCore {
     return this.#volumes.values();
   }
 
+  /** Volumes with a fence, of any attempt. */
+  get fenced(): readonly VolumeSplit[] {
+    return this.#index.fenced();
+  }
+
   /** Adds a volume whose row is stored. */
   add(split: VolumeSplit): void {
     this.#volumes.set(split.volume, split);

@@ -259,6 +259,34 @@ export class VolumeSplit {
     return this.#connected;
   }
 
+  /** Data that is numbered and not yet known to be durable at the replica site, in bytes. */
+  get unconfirmedBytes(): number {
+    return this.#queue.dataBytes;
+  }
+
+  /** The part of the unconfirmed data that a fence holds back, in bytes. */
+  get backlogBytes(): number {
+    const { fence } = this.#row;
+    return fence === undefined ? 0 : this.#queue.dataBytesBeyond(fence.cut.session === this.#session ? fence.cut.n : 0);
+  }
+
+  /** Bytes sent by short initialization since the process started. */
+  get resentBytes(): number {
+    return this.#resentBytes;
+  }
+
+  /** Whether the replica site accepts nothing more of the volume now. */
+  get isStalled(): boolean {
+    return this.#stalled !== undefined;
+  }
+
+  /** Wall time since which a write waits for the replica site; undefined while none does. */
+  get waitingSinceMs(): number | undefined {
+    const { oldestMs } = this.#queue;
+    if (this.#mode === 'SYNCED') return oldestMs;
+    return Math.min(this.#marksOnlySince.sinceMs, oldestMs ?? this.#marksOnlySince.sinceMs);
+  }
+
   #put(row: VolumeSplitRow): void {
     const before = this.#row;
     this.#row = row;
@@ -767,7 +795,7 @@ export class VolumeSplit {
 
   /** Learns a verdict, once. An attempt never seen before is remembered as over. */
   learn(attempt: TicketedAttempt, verdict: Verdict, bound: AttemptVolume, to: Endpoint, nowMs: number): void {
-    const backlogBytes = this.#backlogBytes();
+    const { backlogBytes } = this;
     const row = withVerdict(this.#row, { attempt, verdict, bound, to, atMs: nowMs, backlogBytes });
     if (row !== undefined) this.#put(row);
   }
@@ -782,11 +810,6 @@ export class VolumeSplit {
 
   get fenceVoid(): boolean {
     return this.#fenceVoid;
-  }
-
-  #backlogBytes(): number {
-    const { fence } = this.#row;
-    return fence === undefined ? 0 : this.#queue.dataBytesBeyond(fence.cut.session === this.#session ? fence.cut.n : 0);
   }
 
   /** The verdict, if this is the newest decided attempt. */
@@ -808,8 +831,8 @@ export class VolumeSplit {
       mode: this.mode,
       connected: this.#connected,
       last: { session: this.#session, n: this.#lastN },
-      unconfirmedBytes: this.#queue.dataBytes,
-      backlogBytes: this.#backlogBytes(),
+      unconfirmedBytes: this.unconfirmedBytes,
+      backlogBytes: this.backlogBytes,
       markedRegions: this.marks.marked,
       resentBytes: this.#resentBytes,
       source: {

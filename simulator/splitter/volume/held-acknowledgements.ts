@@ -7,16 +7,20 @@ import type { Holds } from '../core/holds.js';
 interface Waiting {
   /** The holds it waits for: the first so many, raised before its write was done. */
   readonly upTo: number;
+  readonly sinceMs: number;
   readonly acknowledge: () => void;
 }
 
 export class HeldAcknowledgements {
   readonly #holds: Holds;
+  readonly #onReleased: ((heldMs: number) => void) | undefined;
   readonly #waiting = new Map<VolumeId, Waiting[]>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(holds: Holds) {
+  /** @param onReleased told of each acknowledgement that was withheld, and how long. */
+  constructor(holds: Holds, onReleased?: (heldMs: number) => void) {
     this.#holds = holds;
+    this.#onReleased = onReleased;
   }
 
   /**
@@ -28,10 +32,11 @@ export class HeldAcknowledgements {
     this.#holds.expire(monotonicMs());
     if (!this.#holds.isHeld(volume)) return undefined;
     const upTo = this.#holds.raised;
+    const sinceMs = monotonicMs();
     return new Promise((acknowledge) => {
       const waiting = this.#waiting.get(volume);
-      if (waiting === undefined) this.#waiting.set(volume, [{ upTo, acknowledge }]);
-      else waiting.push({ upTo, acknowledge });
+      if (waiting === undefined) this.#waiting.set(volume, [{ upTo, sinceMs, acknowledge }]);
+      else waiting.push({ upTo, sinceMs, acknowledge });
       this.#arm();
     });
   }
@@ -45,7 +50,11 @@ export class HeldAcknowledgements {
       if (still.length === waiting.length) continue;
       if (still.length === 0) this.#waiting.delete(volume);
       else this.#waiting.set(volume, still);
-      for (const { upTo, acknowledge } of waiting) if (!this.#holds.isHeld(volume, upTo)) acknowledge();
+      for (const { upTo, sinceMs, acknowledge } of waiting) {
+        if (this.#holds.isHeld(volume, upTo)) continue;
+        acknowledge();
+        this.#onReleased?.(monotonicMs() - sinceMs);
+      }
     }
     this.#arm();
   }
