@@ -24,7 +24,8 @@ export interface DeadAttempt {
 /** What a look at all attempts found. */
 export interface Looked {
   readonly dead: readonly DeadAttempt[];
-  readonly running: readonly MoveId[];
+  /** Attempts of moves that run. */
+  readonly alive: readonly HeldAttempt[];
   /** Open attempts whose records the replica site can't read. */
   readonly unreadable: readonly string[];
 }
@@ -43,14 +44,18 @@ export class DeadAttempts {
 
   /**
    * Looks twice: what a move that ended meanwhile let go of between two questions is not dead.
+   * @param isMeant leaves out attempts that do not matter, so that Temporal is not asked about them
    * @throws MoverError UNREACHABLE when Temporal or every appliance is silent
    */
-  async look(): Promise<Looked> {
-    const { ports } = this.#options;
-    const first = await this.#judged(await findHeldAttempts(ports));
+  async look(isMeant: (held: HeldAttempt) => boolean = () => true): Promise<Looked> {
+    const judged = async (): Promise<Looked> => {
+      const { attempts, ...rest } = await findHeldAttempts(this.#options.ports);
+      return await this.#judged({ ...rest, attempts: attempts.filter(isMeant) });
+    };
+    const first = await judged();
     if (first.dead.length === 0) return first;
     const seen = new Set(first.dead.map(({ held }) => attemptName(held.attempt)));
-    const again = await this.#judged(await findHeldAttempts(ports));
+    const again = await judged();
     return { ...again, dead: again.dead.filter(({ held }) => seen.has(attemptName(held.attempt))) };
   }
 
@@ -62,8 +67,8 @@ export class DeadAttempts {
       const owner = owners.get(held.attempt.move);
       return owner === undefined || owner.state === 'running' ? [] : [{ held, owner }];
     });
-    const running = [...owners].flatMap(([move, { state }]) => (state === 'running' ? [move] : []));
-    return { dead, running, unreadable };
+    const alive = attempts.filter(({ attempt }) => owners.get(attempt.move)?.state === 'running');
+    return { dead, alive, unreadable };
   }
 
   /** @throws MoverError UNREACHABLE, UNAUTHORIZED, FORBIDDEN */
@@ -87,7 +92,14 @@ export class DeadAttempts {
     const { state, left } = settled;
     const verdict = state === 'COMMITTED' || state === 'ABORTED' ? state : undefined;
     const remains = state === 'OPEN' ? [...left, openText(isProtected(held, owner))] : left;
-    return { move, attempt: n, ...(verdict === undefined ? {} : { verdict }), done: doneText(settled), left: remains };
+    return {
+      move,
+      attempt: n,
+      isOpen: state === 'OPEN',
+      ...(verdict === undefined ? {} : { verdict }),
+      done: doneText(settled),
+      left: remains,
+    };
   }
 }
 

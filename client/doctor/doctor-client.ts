@@ -53,6 +53,8 @@ export interface Examination {
 export interface SettledMove {
   readonly move: MoveId;
   readonly attempt: number;
+  /** Whether it was left open, since its move may run elsewhere. */
+  readonly isOpen: boolean;
   /** The replica site's verdict; absent when it gave none. */
   readonly verdict?: Verdict;
   /** What was done, as a sentence. */

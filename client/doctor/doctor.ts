@@ -38,7 +38,7 @@ export class Doctor implements DoctorClient {
     return { settled, ...(await this.examine()) };
   }
 
-  async #examination({ dead, running, unreadable }: Looked): Promise<Examination> {
+  async #examination({ dead, alive, unreadable }: Looked): Promise<Examination> {
     const findings = [
       ...dead.flatMap(({ held, owner }) => residueOf(held, owner)),
       ...unreadable.map(unreadableFinding),
@@ -46,6 +46,7 @@ export class Doctor implements DoctorClient {
       ...(await this.#ofSchedules()),
       ...(await this.#ofImages()),
     ];
+    const running = [...new Set(alive.map(({ attempt }) => attempt.move))];
     return { ok: !findings.some(({ isResidue }) => isResidue), findings, running };
   }
 

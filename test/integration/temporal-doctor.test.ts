@@ -1,12 +1,15 @@
-// Moves that were terminated at each stage, on the real Temporal server: the doctor finds what they
-// left, ends it by the replica site's verdict, and leaves running moves alone.
+// Moves that were terminated at each stage, on the real Temporal server: the doctor, or a move that
+// takes over, ends what they left by the replica site's verdict, and leaves running moves alone.
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DeadAttempts } from '../../client/doctor/dead-attempts.js';
 import { Doctor } from '../../client/doctor/doctor.js';
 import type { Examination, Finding } from '../../client/doctor/doctor-client.js';
+import { takeOver } from '../../client/moves/take-over.js';
 import { MoverError } from '../../contracts/errors.js';
 import { groupIdSchema, moveIdSchema, splitterIdSchema, volumeIdSchema } from '../../contracts/ids.js';
 import { applianceApi } from '../../contracts/appliance-api.js';
+import { moveInputSchema } from '../../contracts/move.js';
 import { anyAppliance } from '../../control/ports.js';
 import { COSTLY_POLL_INTERVAL_MS, PATIENCE_MS, until } from '../support/until.js';
 import { type MoveHandle, Moves } from './support/moves.js';
@@ -20,6 +23,7 @@ let moves: Moves;
 /** Faults between the doctor and the estate; the move's own are in `moves.live.faults`. */
 let faults: PortFaults;
 let doctor: Doctor;
+let attempts: DeadAttempts;
 /** Lets activities go on that a test holds up. */
 let releases: (() => void)[] = [];
 
@@ -27,9 +31,10 @@ beforeEach(async () => {
   moves = await Moves.start();
   faults = new PortFaults();
   const { live, client } = moves;
+  const reached = { temporal: async () => Promise.resolve({ client }), ports: faults.wrap(live.world.ports()) };
+  attempts = new DeadAttempts(reached);
   doctor = new Doctor({
-    temporal: async () => Promise.resolve({ client }),
-    ports: faults.wrap(live.world.ports()),
+    ...reached,
     // The estate file, schedules and images of this estate are in order.
     estate: { plan: async () => Promise.resolve({ ok: true, differences: [], moved: [] }) },
     schedules: { list: async () => Promise.resolve({ schedules: [], unreadable: [], foreign: 0 }) },
@@ -90,6 +95,7 @@ describe('what a terminated move left', () => {
       {
         move: idOf(handle),
         attempt: 1,
+        isOpen: false,
         verdict: 'ABORTED',
         done: 'Aborted: s0v0 stays in g1, with all recovery points.',
         left: [],
@@ -179,7 +185,8 @@ test('a workflow that was reset runs again, so it counts as running', async () =
   await expectOwner('g2', 2);
 });
 
-test('an attempt of a move that this Temporal server does not know is ended once its lease has run out', async () => {
+/** An attempt whose workflow this Temporal server never had. */
+async function openedElsewhere(): Promise<void> {
   const ports = moves.live.world.ports();
   const attempt = { move: moveIdSchema.parse(`elsewhere@${randomUUID()}`), n: 1 };
   const opening = applianceApi.open.input.parse({
@@ -187,10 +194,14 @@ test('an attempt of a move that this Temporal server does not know is ended once
     volumes: [{ volume: VOLUME, splitter: splitterIdSchema.parse('s0'), epoch: 1 }],
     from: groupIdSchema.parse('g1'),
     to: groupIdSchema.parse('g2'),
-    leaseMs: 1_000,
+    leaseMs: 1_500,
     deadlineAfterMs: 10_000,
   });
   await anyAppliance(ports, ({ calls }) => calls.open(opening));
+}
+
+test('an attempt of a move that this Temporal server does not know is ended once its lease has run out', async () => {
+  await openedElsewhere();
   const found = await doctor.examine();
   expect(found.findings[0]).toMatchObject({ kind: 'open attempt', owner: 'unknown', isFixable: false });
   expect(found.findings[0]?.action).toMatch(/^This Temporal server does not know the move, and its lease still runs\./);
@@ -205,4 +216,52 @@ test('an attempt of a move that this Temporal server does not know is ended once
   };
   await until('the end of the lease', PATIENCE_MS, mended, COSTLY_POLL_INTERVAL_MS);
   await expectOwner('g1', 1);
+});
+
+describe('a move that takes over', () => {
+  const NEXT = moveInputSchema.parse({ volume: VOLUME, to: 'g3', operator: 'ann' });
+
+  test.each([
+    { stage: 'it was announced', call: 'notify', place: 'after', verdict: 'ABORTED', from: 'g1', epoch: 2 },
+    { stage: 'its fence was raised', call: 'drain', place: 'before', verdict: 'ABORTED', from: 'g1', epoch: 2 },
+    { stage: 'its snapshot was sealed', call: 'bookmark', place: 'before', verdict: 'ABORTED', from: 'g1', epoch: 2 },
+    { stage: 'its commit', call: 'learn', place: 'before', verdict: 'COMMITTED', from: 'g2', epoch: 3 },
+  ] as const)('from one terminated after $stage needs no wait', async ({ call, place, verdict, from, epoch }) => {
+    const handle = await heldAt(call, place);
+    await handle.terminate('one click too many');
+    expect(await takeOver(attempts, NEXT)).toMatchObject([{ move: idOf(handle), verdict, left: [] }]);
+    const { record } = moves.live.world.site.state.attempts.get(`${idOf(handle)}#1`) ?? {};
+    if (verdict === 'ABORTED')
+      expect(record?.reason).toBe("the move's workflow was terminated; cleaned up by ann: a move to g3 takes over");
+    const next = await moves.move({ volume: VOLUME, to: 'g3' });
+    expect(await next.result()).toMatchObject({ outcome: 'moved', attempt: { n: 1 }, from: { group: from } });
+    for (const release of releases) release();
+    await expectOwner('g3', epoch);
+  });
+
+  test('from one that runs is refused by its name, or queues behind it', async () => {
+    const handle = await heldAt('drain', 'before');
+    await expect(takeOver(attempts, NEXT)).rejects.toMatchObject({
+      code: 'VOLUME_BUSY',
+      message: `The move cannot take over: move ${idOf(handle)} still runs. To wait for its end: --queue ("queue": true). To end it: volume-mover cancel ${idOf(handle)}`,
+    });
+    expect(await takeOver(attempts, { ...NEXT, queue: true })).toEqual([]);
+    for (const release of releases) release();
+    expect(await handle.result()).toMatchObject({ outcome: 'moved', attempt: { n: 1 } });
+  });
+
+  test('leaves other volumes’ moves alone', async () => {
+    const handle = await heldAt('drain', 'before');
+    await handle.terminate('one click too many');
+    expect(await takeOver(attempts, moveInputSchema.parse({ volume: 's0v1', to: 'g3' }))).toEqual([]);
+    expect((await doctor.examine()).ok).toBe(false);
+    expect(await takeOver(attempts, NEXT)).toHaveLength(1);
+  });
+
+  test('from one that may run under another Temporal server is refused while its lease runs', async () => {
+    await openedElsewhere();
+    await expect(takeOver(attempts, NEXT)).rejects.toThrow(
+      /^The move cannot take over from elsewhere@.* yet\. Its lease still runs/,
+    );
+  });
 });

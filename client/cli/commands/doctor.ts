@@ -8,6 +8,7 @@ import { table } from '../../text/table.js';
 import { EXIT } from '../exit-code.js';
 import { operatorOf } from '../operator.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
+import { settledLines } from '../settled-lines.js';
 
 const TITLES = ['FOUND', 'HELD BY', 'SINCE', 'BLOCKS', 'WHAT IS DONE'];
 /** Columns that a narrow terminal may leave out, the least important first. */
@@ -47,13 +48,10 @@ function describe(found: Examination | Mended, isFix: boolean, columns: number |
   const settled = 'settled' in found ? found.settled : [];
   const canFix = !isFix && findings.some(({ isFixable }) => isFixable);
   return [
-    ...settled.flatMap(({ move, attempt, done, left }) => [
-      printable(`Attempt ${attempt} of move ${move}: ${done}`),
-      ...left.map((sentence) => printable(`  remains: ${sentence}`)),
-    ]),
+    ...settled.flatMap(settledLines),
     ...(ok ? [settled.length === 0 ? 'Nothing is left behind, and nothing differs.' : 'Nothing remains.'] : []),
     ...(findings.length === 0 ? [] : [table(TITLES, findings.map(row), { columns, optional: OPTIONAL })]),
-    ...(running.length === 0 ? [] : [`${counted(running.length, 'move')} run, and what they hold is theirs.`]),
+    ...(running.length === 0 ? [] : [`Left alone: ${counted(running.length, 'running move')}.`]),
     ...(canFix ? ['Nothing was changed. To end what is left of moves: volume-mover doctor --fix'] : []),
   ].join('\n');
 }
