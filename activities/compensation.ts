@@ -1,9 +1,11 @@
 // Compensation: asks for the final verdict and makes every splitter obey it.
+import type { applianceApi } from '../contracts/appliance-api.js';
 import type { AttemptRecord, AttemptRef, Verdict } from '../contracts/attempt.js';
 import { type ErrorCode, MoverError } from '../contracts/errors.js';
 import { bySplitter, contextOf } from './attempt-context.js';
 import { anyAppliance, type Ports } from '../control/ports.js';
 import { moveOptionsSchema } from '../contracts/move.js';
+import type { InputOf } from '../contracts/route.js';
 
 /** Longest reason that the replica site keeps, characters. */
 const REASON_LENGTH_MAX = 1_000;
@@ -20,7 +22,15 @@ export async function resolve(
   reason: string,
   floor?: number,
 ): Promise<AttemptRecord> {
-  const asked = { attempt, reason: reason.slice(0, REASON_LENGTH_MAX), ...(floor === undefined ? {} : { floor }) };
+  return await askVerdict(ports, { attempt, reason, ...(floor === undefined ? {} : { floor }) });
+}
+
+/** Asks any appliance for the verdict. A reason that is too long for the record is cut. */
+export async function askVerdict(
+  ports: Ports,
+  { reason, ...question }: InputOf<(typeof applianceApi)['resolve']> & { readonly reason: string },
+): Promise<AttemptRecord> {
+  const asked = { ...question, reason: reason.slice(0, REASON_LENGTH_MAX) };
   return await anyAppliance(ports, (appliance) => appliance.calls.resolve(asked));
 }
 

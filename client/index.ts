@@ -70,6 +70,15 @@ export type { GroupClient, NewVolumeOrder, Placed, VolumeClient } from './volume
 export type { ApplianceClient, SplitterClient } from './processes/process-client.js';
 export type { ApplianceDrain, ApplianceOrder, DrainApplianceOrder, DrainedGroup } from './processes/appliances.js';
 export type { DrainedVolume, SplitterOrder } from './processes/splitters.js';
+export type {
+  DoctorClient,
+  Examination,
+  Finding,
+  FindingKind,
+  FixRequest,
+  Mended,
+  SettledMove,
+} from './doctor/doctor-client.js';
 export type { EstateClient } from './declaration/estate-client.js';
 export type { AppliedStep, ApplyOrder, EstateApplied } from './declaration/apply-estate.js';
 export type { Difference, DifferenceCode, EstatePlan } from './declaration/compare-estate.js';

@@ -7,6 +7,8 @@ import type { Credentials } from '../control/credentials.js';
 import { Batches } from './batches/batches.js';
 import type { BatchClient } from './batches/batch-client.js';
 import { createEstateClient, type EstateClient } from './declaration/estate-client.js';
+import type { DoctorClient } from './doctor/doctor-client.js';
+import { Doctor } from './doctor/doctor.js';
 import { OPENING_MS_MAX } from './images/accesses.js';
 import { createImageClient, type ImageClient } from './images/image-client.js';
 import { Moves } from './moves/moves.js';
@@ -67,6 +69,8 @@ export interface MoverClient {
   readonly splitters: SplitterClient;
   /** The estate as a whole: how its file differs from what runs, and what makes both the same. */
   readonly estate: EstateClient;
+  /** Finds what moves left behind that no longer run, and mends what is safe. */
+  readonly doctor: DoctorClient;
   /** Who called what at which process. */
   readonly audit: AuditClient;
   /** Closes the connection to Temporal if the client opened it. Safe to call more than once. */
@@ -84,18 +88,22 @@ export function createMoverClient(options: MoverClientOptions): MoverClient {
   const lazy = new LazyTemporal(options);
   const temporal = async (): Promise<TemporalAccess> => lazy.access();
   const batches = new Batches(temporal, ports);
+  const schedules = new Schedules(temporal, ports);
+  const images = createImageClient(ports, patient);
+  const declared = createEstateClient(ports, estate, (other) => createHttpPorts(other, { credentials, timeoutMs }));
   return {
     moves: new Moves({ temporal, ports, estate }),
     verifications: new Verifications(temporal),
     batches,
-    schedules: new Schedules(temporal, ports),
+    schedules,
     points: createPointClient(ports),
-    images: createImageClient(ports, patient),
+    images,
     volumes: createVolumeClient(ports, patient, estate),
     groups: createGroupClient(ports),
     appliances: createApplianceClient(ports, batches),
     splitters: createSplitterClient(ports),
-    estate: createEstateClient(ports, estate, (declared) => createHttpPorts(declared, { credentials, timeoutMs })),
+    estate: declared,
+    doctor: new Doctor({ temporal, ports, estate: declared, schedules, images }),
     audit: createAuditClient(ports),
     close: async () => lazy.close(),
   };

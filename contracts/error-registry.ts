@@ -386,7 +386,7 @@ const REGISTRY = {
     status: 409,
     retryable: true,
     exit: 'refused',
-    raisedBy: ['splitter', 'replica-site', 'orchestrator'],
+    raisedBy: ['splitter', 'replica-site', 'orchestrator', 'client'],
     remedies: ['waiting'],
   },
   STALE_ATTEMPT: {

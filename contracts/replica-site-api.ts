@@ -150,6 +150,14 @@ export const siteGroupSchema = z.strictObject({
 });
 export type SiteGroup = z.infer<typeof siteGroupSchema>;
 
+/** An attempt that has no verdict yet. */
+export const openAttemptSchema = z.strictObject({
+  record: attemptRecordSchema,
+  /** How long its lease still runs, unless it is renewed. 0: anyone may abort the attempt. */
+  leaseMs: durationMsSchema,
+});
+export type OpenAttempt = z.infer<typeof openAttemptSchema>;
+
 /**
  * A fault: whether distribution of a volume is paused. It lasts until told otherwise or until the
  * process ends.
@@ -181,6 +189,19 @@ export const attemptsApi = {
     summary: 'The next ticket. An attempt that is planned now names it when it is opened or resolved.',
     input: z.strictObject({}),
     output: z.strictObject({ floor: floorSchema }),
+  }),
+  openAttempts: operation({
+    method: 'GET',
+    path: '/v1/attempts/list',
+    roles: ['read'],
+    summary: 'The attempts without a verdict, by name: what each is about, and how long its lease still runs.',
+    input: pageInput,
+    output: z.strictObject({
+      attempts: z.array(openAttemptSchema),
+      /** Names of open attempts whose records can’t be read. On the first page only. */
+      unreadable: z.array(z.string()),
+      next: z.string().optional(),
+    }),
   }),
   open: operation({
     method: 'POST',

@@ -8,6 +8,7 @@ import { bookmarkCommand } from './commands/bookmark.js';
 import { cancelCommand } from './commands/cancel.js';
 import { closeCommand } from './commands/close.js';
 import { completeCommand, completionCommand } from './commands/completion.js';
+import { doctorCommand } from './commands/doctor.js';
 import { estateCommand } from './commands/estate.js';
 import { groupCommand } from './commands/group.js';
 import { groupsCommand } from './commands/groups.js';
@@ -83,6 +84,7 @@ function createProgram(context: CommandContext, usage: Usage): Command {
     applianceCommand,
     splitterCommand,
     estateCommand,
+    doctorCommand,
     pointsCommand,
     bookmarkCommand,
     planCommand,

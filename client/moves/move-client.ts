@@ -3,6 +3,7 @@ import type { MoveId } from '../../contracts/ids.js';
 import type { Heartbeat, MoveInput, MovePlan, MoveProgress, MoveReport } from '../../contracts/move.js';
 import type { OperatorRequest } from '../../contracts/request.js';
 import type { StoredMoveReport } from '../../contracts/report.js';
+import type { SettledMove } from '../doctor/doctor-client.js';
 import type { MoveFailure } from '../temporal/failure.js';
 import type {
   DescribedWorkflow,
@@ -17,6 +18,8 @@ export interface StartedMove extends StartedWorkflow {
   readonly moveId: MoveId;
   /** Set when it was started before under the workflow id, and no new one was started. */
   readonly isEarlier?: true;
+  /** What `takeOver` ended; absent when it ended nothing. */
+  readonly takenOver?: readonly SettledMove[];
 }
 
 export type MoveState = 'running' | 'moved' | MoveFailure['outcome'];
@@ -49,12 +52,17 @@ export interface StartMoveOptions extends StartOptions {
    * late repeat of a start answers with the earlier move and moves nothing.
    */
   readonly again?: boolean | undefined;
+  /**
+   * Ends what moves that no longer run hold of the volumes, instead of waiting for their leases, as
+   * `doctor.fix` does. Default: false. The caller needs the role `move`.
+   */
+  readonly takeOver?: boolean | undefined;
 }
 
 /** Wishes for a move back. Its volumes and groups follow from the move that it reverses. */
 export type ReverseInput = Pick<MoveInput, 'operator' | 'reason' | 'verify' | 'cutover' | 'queue' | 'options'>;
 
-export type ReverseOptions = Pick<StartMoveOptions, 'planFirst' | 'again'>;
+export type ReverseOptions = Pick<StartMoveOptions, 'planFirst' | 'again' | 'takeOver'>;
 
 export interface ListMovesOptions extends ListOptions<MoveState> {
   /** Moves that ran at some time since then, milliseconds since 1970-01-01 UTC. */
@@ -73,7 +81,7 @@ export interface MoveClient extends WorkflowClient<MoveInput, StartedMove, Move,
   /**
    * Starts a move. With a workflow id under which the same move was made before, running or ended,
    * that move is the answer. @throws MOVE_REFUSED with `planFirst`; ATTEMPT_MISMATCH when another
-   * move was made under the id
+   * move was made under the id; VOLUME_BUSY with `takeOver` when the other move still runs
    */
   start(input: MoveInput, options?: StartMoveOptions): Promise<StartedMove>;
   /** The moves that Temporal knows, in the order of any `list`. Each given filter narrows it. */

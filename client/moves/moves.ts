@@ -22,6 +22,7 @@ import type { StoredMoveReport } from '../../contracts/report.js';
 import { keywordOf } from '../../contracts/search-attributes.js';
 import { attributesAtStart, SEARCH_KEYS } from '../../contracts/search-pairs.js';
 import type { Ports } from '../../control/ports.js';
+import { DeadAttempts } from '../doctor/dead-attempts.js';
 import { ask } from '../temporal/ask.js';
 import type { TemporalAccess } from '../temporal/connection.js';
 import { fromTemporal, moveFailureOf } from '../temporal/failure.js';
@@ -46,6 +47,7 @@ import { MEASURED_MAX, outlookOf } from './outlook.js';
 import { planWithClocks } from './plan.js';
 import { planChecks } from './plan-checks.js';
 import { getReport, moveOf, storedOf } from './reports.js';
+import { takeOver } from './take-over.js';
 
 interface Options {
   readonly temporal: () => Promise<TemporalAccess>;
@@ -57,10 +59,12 @@ export class Moves implements MoveClient {
   readonly #ports: Ports;
   readonly #estate: Estate;
   readonly #runs: WorkflowRuns;
+  readonly #attempts: DeadAttempts;
 
   constructor({ temporal, ports, estate }: Options) {
     this.#ports = ports;
     this.#estate = estate;
+    this.#attempts = new DeadAttempts({ temporal, ports });
     this.#runs = new WorkflowRuns(temporal, { type: 'moveVolume', noun: 'move' });
   }
 
@@ -81,6 +85,7 @@ export class Moves implements MoveClient {
       const earlier = await this.#earlier(options.workflowId, input);
       if (earlier !== undefined) return earlier;
     }
+    const takenOver = options.takeOver === true ? await takeOver(this.#attempts, input) : [];
     if (options.planFirst === true) await this.#refuseImpossible(input);
     const workflowId = options.workflowId ?? defaultWorkflowId(input);
     // Refuses a workflow id too long for a move id before a workflow exists.
@@ -93,7 +98,7 @@ export class Moves implements MoveClient {
       summary: summaryOf(input),
       searchAttributes: attributesAtStart(input),
     });
-    return startedOf(run);
+    return takenOver.length === 0 ? startedOf(run) : { ...startedOf(run), takenOver };
   }
 
   async get(id: string): Promise<Move> {

@@ -65,6 +65,7 @@ export function applianceCalls(options: CallsOptions): Calls {
 function moveCalls({ site, members, ownership, join }: CallsOptions) {
   return {
     ticketFloor: async (input, { signal }) => site.call('ticketFloor', input, signal),
+    openAttempts: async (input, { signal }) => site.call('openAttempts', input, signal),
     open: async (input, { signal }) => ownership.seen(await site.call('open', input, signal)),
     renew: async (input, { signal }) => site.call('renew', input, signal),
     resolve: async (input, { signal }) => site.call('resolve', input, signal),

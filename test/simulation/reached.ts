@@ -7,6 +7,9 @@
  */
 const DECLARED_MARKS: readonly string[] = [
   'a backlog that spilled',
+  'a doctor found ABORTED and got ABORTED',
+  'a doctor found COMMITTED and got COMMITTED',
+  'a doctor found OPEN and got ABORTED',
   'a move failed: MOVE_REFUSED',
   'a move failed: WINDOW_CLOSED',
   'a person asked to abort at flush',
@@ -29,6 +32,7 @@ const DECLARED_MARKS: readonly string[] = [
   'aborted: its lease ran out and another move needed the volume',
   'aborted: its lease ran out, and volume',
   'aborted: lease ran out',
+  "aborted: the move's workflow was terminated",
   'aborted: the move was cancelled',
   'adopt refused: ATTEMPT_ABORTED',
   'aimed: cancel',

@@ -13,9 +13,11 @@ import {
   checkReads,
   checkTimeline,
 } from './checker.js';
+import { visitOfDoctor } from './doctor.js';
 import type { Mix } from './mixes.js';
 import type { MoveEnd } from './orchestrator.js';
 import { tellEpilogue, tellStory } from './story.js';
+import { Chance } from './virtual-time.js';
 import { NO_FAULTS, World } from './world.js';
 
 /** Length of a run without moves, in ms of virtual time. */
@@ -25,6 +27,8 @@ const STORY_LIMIT_MS = 5 * 60_000;
 /** Longest virtual time from the last fault until a run is quiet, in ms. */
 export const QUIET_LIMIT_MS = 60_000;
 
+/** How often a doctor comes once a run is quiet. */
+const DOCTOR_COMES = 0.5;
 /** Longest virtual time of the last moves, when nothing disturbs any more, in ms. */
 const EPILOGUE_LIMIT_MS = 30_000;
 /** The group that all volumes are in at first. */
@@ -95,6 +99,8 @@ export async function runSeed(
   world.faults = { ...NO_FAULTS, confirmCuts, compareEnds, proveSources };
   world.aims.clear();
   await settles(world, seed, 'in nobody’s way', watched);
+  // All moves have ended: whatever is left belongs to one that is gone.
+  if (moves > 0 && new Chance(seed ^ 0xd0c7).hit(DOCTOR_COMES)) await healed(world, seed, watched);
   if (moves > 0) {
     let epilogueDone = false;
     world.guestRuns = true;
@@ -127,6 +133,19 @@ export async function runSeed(
   }
   world.stopped = true;
   return { ends: told.map(({ end }) => end), points, world };
+}
+
+/**
+ * Lets a doctor come. After it nothing at all is left: no open attempt, though it be in nobody's
+ * way.
+ * @throws Error if something is, or a promise is broken meanwhile
+ */
+async function healed(world: World, seed: number, watched: readonly Error[]): Promise<void> {
+  let isHealed: boolean | undefined;
+  void visitOfDoctor(world, () => true).then((nothingLeft) => (isHealed = nothingLeft));
+  await world.time.runUntil(() => isHealed !== undefined || watched.length > 0, QUIET_LIMIT_MS);
+  if (isHealed !== true && watched.length === 0) throw new Error(`seed ${seed}: a doctor leaves something behind`);
+  await settles(world, seed, 'none', watched);
 }
 
 /**

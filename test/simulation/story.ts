@@ -3,11 +3,16 @@
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
 import type { MoveOptions } from '../../contracts/move.js';
 import { checkEnded, checkWindow, type Told } from './assertions/endings.js';
+import { visitOfDoctor } from './doctor.js';
 import { runMove, type Trouble } from './orchestrator.js';
+import { Chance } from './virtual-time.js';
 import type { World } from './world.js';
 
 /** Longest pause between two moves, in ms. */
 const PAUSE_MS_MAX = 300;
+/** How often a doctor comes after a move that was terminated, and how late at most, in ms. */
+const DOCTOR_COMES = 0.5;
+const DOCTOR_COMES_MS_MAX = 500;
 /** Longest pause between two moves that begin nearly at once, in ms. */
 const CROSSING_MS_MAX = 10;
 
@@ -41,6 +46,8 @@ export async function tellStory(world: World, seed: number, moves: number, plan:
   const told: Told[] = [];
   const running = new Map<string, { readonly volumes: readonly VolumeId[]; crossed: boolean }>();
   const ended: Promise<void>[] = [];
+  // Its own chance: what a seed does besides is the same with doctors and without.
+  const chance = new Chance(seed ^ 0xd0c70);
   for (let i = 0; i < moves; i += 1) {
     const move = `m${i}@seed${seed}`;
     const { group, volumes } = chooseVolumes(world);
@@ -65,6 +72,10 @@ export async function tellStory(world: World, seed: number, moves: number, plan:
         steered: trouble.steeredForMs !== undefined,
       };
       told.push(tale);
+      if (end.kind === 'terminated' && chance.hit(DOCTOR_COMES)) {
+        await world.time.sleep(chance.between(0, DOCTOR_COMES_MS_MAX));
+        await visitOfDoctor(world, (other) => other === move);
+      }
       try {
         checkEnded(world, tale);
         const { loss, duplicate, slow, delayMsMax } = world.faults;

@@ -17,6 +17,7 @@ import { splitterApi } from '../../contracts/splitter-api.js';
 import type { AppliancePort, Ports, SplitterPort } from '../../control/ports.js';
 import type { Claim } from '../../simulator/replica-site/core/attach.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
+import { pageOfOpenAttempts } from '../../simulator/replica-site/core/listings.js';
 import { cutsReached, findPoint, pointsOf } from '../../simulator/replica-site/core/points.js';
 import { pointIdOf, type VolumeRow } from '../../simulator/replica-site/core/rows.js';
 import { inventoryVolume, pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
@@ -1249,6 +1250,15 @@ export class World {
           undistributedBytes: site.undistributedBytes(parse('lag', input).volume),
         })),
       ticketFloor: () => look('ticketFloor', () => ({ floor: site.state.nextTicket })),
+      openAttempts: (input) =>
+        look('openAttempts', () => {
+          const { items, ...rest } = pageOfOpenAttempts(
+            site.state,
+            parse('openAttempts', input),
+            this.siteMoment.monotonicMs,
+          );
+          return { attempts: items, ...rest };
+        }),
       open: (input) =>
         record(
           'open',

@@ -3,7 +3,12 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { RecoveryPoint } from '../../contracts/point.js';
 import * as lifecycle from '../../simulator/replica-site/core/lifecycle.js';
-import { pageOfGroups, pageOfPoints, siteVolume } from '../../simulator/replica-site/core/listings.js';
+import {
+  pageOfGroups,
+  pageOfOpenAttempts,
+  pageOfPoints,
+  siteVolume,
+} from '../../simulator/replica-site/core/listings.js';
 import { addPoint, pointsOf } from '../../simulator/replica-site/core/points.js';
 import { beginHole, endHole } from '../../simulator/replica-site/core/records.js';
 import { momentAt } from '../support/moment.js';
@@ -162,5 +167,30 @@ describe('a group', () => {
     expect(ids({ cursor: G1 })).toEqual([G2]);
     expect(ids({ cursor: G2 })).toEqual([]);
     expect(pageOfGroups(site.state, { limit: 1 }, 0)).toMatchObject({ items: [{ group: G1 }], next: G1 });
+  });
+});
+
+describe('open attempts', () => {
+  const shown = (nowMs: number, query: object = {}) => pageOfOpenAttempts(site.state, { limit: 5, ...query }, nowMs);
+
+  test('are shown until they have a verdict, with what is left of their leases', () => {
+    site.open(1);
+    expect(shown(0)).toMatchObject({ items: [{ record: { attempt: ref(1), state: 'OPEN' }, leaseMs: LEASE_MS }] });
+    expect(shown(0.5).items).toMatchObject([{ leaseMs: LEASE_MS }]);
+    expect(shown(LEASE_MS - 1).items).toMatchObject([{ leaseMs: 1 }]);
+    // Any move that needs the volume may abort it, and nobody has.
+    expect(shown(5 * LEASE_MS).items).toMatchObject([{ record: { attempt: ref(1) }, leaseMs: 0 }]);
+    site.commit(ref(1));
+    expect(shown(0)).toEqual({ items: [], unreadable: [] });
+  });
+
+  test('are on one page each, by name', () => {
+    site.open(1, { move: 'm2', volumes: [V2] });
+    site.open(1, { move: 'm1', volumes: [V1] });
+    const first = shown(0, { limit: 1 });
+    expect(first).toMatchObject({ items: [{ record: { attempt: ref(1, 'm1') } }], next: 'm1#1' });
+    const second = shown(0, { limit: 1, cursor: first.next });
+    expect(second).toMatchObject({ items: [{ record: { attempt: ref(1, 'm2') } }] });
+    expect(second.next).toBeUndefined();
   });
 });

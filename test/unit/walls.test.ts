@@ -30,7 +30,7 @@ function leaveOf(cell: string, room: string): Leave {
   const item = cell.split(', ').find((entry) => entry.startsWith(`\`${room}\``));
   if (item === undefined) return 'nothing';
   if (item.endsWith('(types)')) return 'types';
-  return item.endsWith('(`plan.ts`)') ? 'plan' : 'everything';
+  return item.endsWith('(`plan.ts`; `settle.ts`)') ? 'plan' : 'everything';
 }
 
 const VALUE = (from: string): string => `import { thing } from '${from}';\nexport const used = [thing];\n`;
@@ -59,7 +59,10 @@ const INNER: Readonly<Record<string, readonly string[]>> = {
   simulator: ['simulator/stream', 'simulator/splitter', 'simulator/appliance', 'simulator/replica-site'],
 };
 
-/** Every room imports every other one: a value, a type, and the plan's checks. */
+/**
+ * Every room imports every other one: a value, a type, the plan's checks, and how attempts end
+ * without their move.
+ */
 const acrossRooms: readonly Plant[] = [...rooms].flatMap(([room, leaves]) =>
   [`${room}/inner`, ...(INNER[room] ?? [])].flatMap((folder) => fromFolder(room, folder, leaves)),
 );
@@ -78,6 +81,7 @@ function fromFolder(room: string, folder: string, leaves: ReadonlyMap<string, Le
       plant('values', VALUE(`../../${other}/thing.js`), isAll),
       plant('types', TYPE(`../../${other}/thing.js`), isAll || leave === 'types'),
       plant('plan.ts', VALUE(`../../${other}/plan.js`), isAll || leave === 'plan'),
+      plant('settle.ts', VALUE(`../../${other}/settle.js`), isAll || leave === 'plan'),
     ];
   });
 }

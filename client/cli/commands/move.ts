@@ -14,6 +14,7 @@ import type { Output } from '../output.js';
 import { parseMoment } from '../moment.js';
 import { parseKeep } from '../parse-keep.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
+import { settledLines } from '../settled-lines.js';
 import { announceStarted, answerStarted } from '../started.js';
 
 const EARLIER =
@@ -23,6 +24,7 @@ interface MoveFlags extends MoveInputFlags {
   readonly wait: boolean;
   readonly workflowId?: string;
   readonly again?: boolean;
+  readonly takeOver?: boolean;
 }
 
 export function moveCommand(context: CommandContext): Command {
@@ -43,6 +45,7 @@ export function moveCommand(context: CommandContext): Command {
           planFirst: true,
           workflowId: flags.workflowId,
           again: flags.again,
+          takeOver: flags.takeOver,
         }),
       ),
     );
@@ -71,6 +74,10 @@ export function withStartFlags(command: Command, context: CommandContext): Comma
       '--queue',
       'if another move holds a volume, wait for it; then move the volumes only if they are still in the same group',
     )
+    .option(
+      '--take-over',
+      'if a move that no longer runs holds a volume, end what it left at once, as doctor --fix does; refused while that move runs',
+    )
     .addOption(
       new Option('--fence-from <time>', 'raise no fence before this time, e.g. 2026-11-23T22:00:00Z').argParser(
         parseMoment,
@@ -93,6 +100,7 @@ export async function startAndFollow(
   await runCommand(context, flags, async ({ client, output, signal }) => {
     const started = await start(client);
     if (started.isEarlier === true) output.progress(EARLIER);
+    for (const settled of started.takenOver ?? []) for (const line of settledLines(settled)) output.progress(line);
     if (!flags.wait) {
       answerStarted(output, started.moveId, started, nextOfMove(started.workflowId));
       return EXIT.ok;

@@ -9,6 +9,7 @@ interface ReverseFlags extends WishFlags {
   readonly wait: boolean;
   readonly again?: boolean;
   readonly dryRun?: boolean;
+  readonly takeOver?: boolean;
 }
 
 export function reverseCommand(context: CommandContext): Command {
@@ -27,7 +28,11 @@ export function reverseCommand(context: CommandContext): Command {
         );
       else
         await startAndFollow(context, flags, async (client) =>
-          client.moves.reverse(moveId, wishesOf(flags), { planFirst: true, again: flags.again }),
+          client.moves.reverse(moveId, wishesOf(flags), {
+            planFirst: true,
+            again: flags.again,
+            takeOver: flags.takeOver,
+          }),
         );
     });
 }

@@ -2,18 +2,33 @@
 import type { replicaSiteApi } from '../../../contracts/replica-site-api.js';
 import type { Handlers } from '../../control-server/handlers.js';
 import * as attempts from '../core/attempts.js';
+import { pageOfOpenAttempts } from '../core/listings.js';
 import type { Journals } from '../journals.js';
 import type { Site } from '../site.js';
 
 type AttemptCalls = Pick<
   Handlers<typeof replicaSiteApi>,
-  'ticketFloor' | 'open' | 'renew' | 'drain' | 'seal' | 'bookmark' | 'adopt' | 'resolve' | 'get' | 'join'
+  | 'ticketFloor'
+  | 'openAttempts'
+  | 'open'
+  | 'renew'
+  | 'drain'
+  | 'seal'
+  | 'bookmark'
+  | 'adopt'
+  | 'resolve'
+  | 'get'
+  | 'join'
 >;
 
 export function attemptCalls(site: Site, journals: Journals): AttemptCalls {
   const { state } = site;
   return {
     ticketFloor: () => ({ floor: state.nextTicket }),
+    openAttempts: (input) => {
+      const { items: open, ...rest } = pageOfOpenAttempts(state, input, site.now.monotonicMs);
+      return { attempts: open, ...rest };
+    },
     open: (input) => site.change((state, now) => attempts.openAttempt(state, input, now)),
     renew: ({ attempt, leaseMs }) =>
       site.change((state, now) => attempts.renewAttempt(state, attempt, leaseMs, now.monotonicMs)),

@@ -160,7 +160,12 @@ function clearTheWay(state: SiteState, volume: VolumeId, attempt: AttemptRef, no
  */
 export function hasExpired(state: SiteState, record: AttemptRecord | undefined, monotonicMs: number): boolean {
   const contents = record?.contents;
-  return contents === undefined || endOf(state.life, contents.lease ?? TERM_OF_EARLIER_VERSION) <= monotonicMs;
+  return contents === undefined || leaseLeftMs(state, contents, monotonicMs) <= 0;
+}
+
+/** How long the lease of an open attempt still runs; negative once it ran out. */
+export function leaseLeftMs({ life }: SiteState, { lease }: Contents, monotonicMs: number): number {
+  return endOf(life, lease ?? TERM_OF_EARLIER_VERSION) - monotonicMs;
 }
 
 /** Whether the move behind an open attempt may still renew it. */

@@ -1,8 +1,8 @@
 // Rows as the control API shows them, a page at a time.
 import { heldOf, type Hole, type Ownership, type RecoveryPoint } from '../../../contracts/point.js';
 import type { ApplianceId, GroupId, VolumeId } from '../../../contracts/ids.js';
-import type { SiteGroup, SiteVolume } from '../../../contracts/replica-site-api.js';
-import { attemptInTheWay, reservedIn } from './attempts.js';
+import type { OpenAttempt, SiteGroup, SiteVolume } from '../../../contracts/replica-site-api.js';
+import { attemptInTheWay, leaseLeftMs, reservedIn } from './attempts.js';
 import { pointsOf } from './points.js';
 import type { GroupRow, VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
@@ -90,6 +90,26 @@ export function siteVolume(state: SiteState, row: VolumeRow, monotonicMs: number
     ...(labels === undefined ? {} : { labels: { ...labels } }),
     ...(retired === undefined ? {} : { retired }),
   };
+}
+
+/** The open attempts, by name; on the first page also those whose records can't be read. */
+export function pageOfOpenAttempts(
+  state: SiteState,
+  page: PageInput,
+  monotonicMs: number,
+): Page<OpenAttempt> & { readonly unreadable: string[] } {
+  const names = state
+    .openAttempts()
+    .map(({ name }) => name)
+    .toSorted();
+  const { items, ...rest } = pageOf(names, (name) => name, page);
+  const attempts = items.flatMap((name): OpenAttempt[] => {
+    const record = state.attempts.get(name)?.record;
+    if (record?.contents === undefined) return [];
+    return [{ record, leaseMs: Math.max(0, Math.ceil(leaseLeftMs(state, record.contents, monotonicMs))) }];
+  });
+  const unreadable = page.cursor === undefined ? names.filter((name) => state.attempts.unreadable.has(name)) : [];
+  return { items: attempts, unreadable, ...rest };
 }
 
 /** Digits of a place in a cursor: padded cursors sort like places in the timeline. */

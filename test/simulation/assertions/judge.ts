@@ -67,6 +67,7 @@ const CAUSES = [
   'lease ran out',
   'announced and gone',
   'the move was cancelled',
+  "the move's workflow was terminated",
   'the history of volume',
 ] as const;
 
