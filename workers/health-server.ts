@@ -2,7 +2,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import { MoverError, toProblem } from '../contracts/errors.js';
-import { controlUrl } from '../contracts/estate.js';
+import { controlUrl, hostPort } from '../contracts/estate.js';
 import { healthOperation, type Health } from '../contracts/health.js';
 
 export interface HealthServer {
@@ -21,7 +21,7 @@ export interface HealthServerOptions {
 /**
  * Answers 200 with what `health` returns, even when degraded: restarting a worker that waits for
  * Temporal does not help.
- * @throws Error when the port is taken
+ * @throws Error naming the setting when the address can't be listened on
  */
 export async function startHealthServer({ host, port, health }: HealthServerOptions): Promise<HealthServer> {
   const server = createServer((request, response) => {
@@ -43,8 +43,20 @@ export async function startHealthServer({ host, port, health }: HealthServerOpti
     );
   });
   server.listen({ host, port });
-  await once(server, 'listening');
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw cannotListen(host, port, error);
+  }
   return { url: urlOf(server, host), stop: async () => stop(server) };
+}
+
+function cannotListen(host: string, port: number, cause: unknown): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new Error(
+    `The worker can't answer for its health at ${hostPort({ host, port })}: ${why}. Give each worker of a host an address of its own by VOLUME_MOVER_HEALTH (--health); port 0 takes a free one.`,
+    { cause },
+  );
 }
 
 function refuse(response: ServerResponse, error: MoverError): void {

@@ -1,8 +1,9 @@
-// The worker process: reads its configuration, connects to Temporal, and works until it is asked to
-// stop.
+// The worker process (`volume-mover worker`): reads its configuration, connects to Temporal, and
+// works until it is asked to stop.
 import { Runtime, type NativeConnection, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { FollowedPorts } from '../control/followed-ports.js';
+import { MoverError } from '../contracts/errors.js';
 import type { Health } from '../contracts/health.js';
 import { ProcessClock } from '../control/clock/process-clock.js';
 import { readWorkerConfig, type WorkerConfig } from './config.js';
@@ -32,7 +33,7 @@ async function main(): Promise<void> {
   const ports = new FollowedPorts({ path: config.estateFile, credentials: config.credentials });
   const parts: Parts = { startedAtMs: clock.wallMs, clock, ports };
   const server = await startHealthServer({
-    ...config.estate.worker.health,
+    ...config.health,
     health: async () => healthOf(config, parts),
   });
   try {
@@ -56,7 +57,7 @@ async function work(
   stop: StopRequest,
   log: Logger,
 ): Promise<void> {
-  const { id, temporal, deployment } = config;
+  const { id, temporal, deployment, settings } = config;
   const worker = await openWorker({
     temporal,
     log,
@@ -65,10 +66,19 @@ async function work(
     ports: parts.ports,
     identity: id,
     deployment,
+    settings,
   });
   parts.worker = worker;
   const running = worker.run();
-  log.info({ url: server.url, temporal: temporal.connection.address, namespace: temporal.namespace }, 'ready');
+  log.info(
+    {
+      url: server.url,
+      temporal: temporal.connection.address,
+      namespace: temporal.namespace,
+      taskQueue: worker.options.taskQueue,
+    },
+    'ready',
+  );
   process.stdout.write(`${JSON.stringify({ ready: true, role: 'worker', id, url: server.url })}\n`);
   await Promise.race([running, stopWhenAsked(worker, stop, log)]);
   await running;
@@ -99,11 +109,15 @@ function workerTrouble(worker: Worker | undefined): string | undefined {
   return state === 'RUNNING' ? undefined : `The worker takes no work: it is ${state.toLowerCase()}.`;
 }
 
+/** No restart helps until somebody changes a setting. The command line has the same codes. */
+const EXIT_MISCONFIGURED = 2;
+const EXIT_FAILED = 1;
+
 let log = createLog('worker', 'info');
 try {
   await main();
   process.exit(0);
 } catch (error) {
   log.fatal({ err: error }, error instanceof Error ? error.message : 'failed');
-  process.exit(1);
+  process.exit(error instanceof MoverError && error.code === 'INVALID_REQUEST' ? EXIT_MISCONFIGURED : EXIT_FAILED);
 }

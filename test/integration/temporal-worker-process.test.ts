@@ -1,4 +1,4 @@
-// The worker as a process: it says when it is ready, works, answers for its health, and ends when
+// `volume-mover worker`: it says when it is ready, works, answers for its health, and ends when
 // asked to.
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
@@ -12,13 +12,14 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
+import { createMoverClient, readEstateFile } from '../../client/index.js';
 import { healthSchema } from '../../contracts/health.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
 import { openTemporal, type OpenTemporal } from '../../estate/temporal/open.js';
 import { createNamespace } from '../support/namespace.js';
 import { PATIENCE_MS, untilTrue } from '../support/until.js';
 
-const BUILT_WORKER = fileURLToPath(new URL('../../dist/workers/main.js', import.meta.url));
+const COMMAND = fileURLToPath(new URL('../../bin/volume-mover.js', import.meta.url));
 const addressSchema = z.object({ port: z.number() });
 const readySchema = z.strictObject({ ready: z.literal(true), role: z.literal('worker'), id: z.string(), url: z.url() });
 
@@ -63,7 +64,11 @@ interface StartedProcess {
  * An estate whose only appliance is a port where nobody listens: the worker must start all the
  * same.
  */
-function start(environment: Record<string, string> = {}, changes: Record<string, unknown> = {}): StartedProcess {
+function start(
+  environment: Record<string, string> = {},
+  changes: Record<string, unknown> = {},
+  flags: readonly string[] = [],
+): StartedProcess {
   const estate = join(folder, 'estate.json');
   writeFileSync(
     estate,
@@ -76,7 +81,7 @@ function start(environment: Record<string, string> = {}, changes: Record<string,
       ...changes,
     }),
   );
-  const child = spawn(process.execPath, [BUILT_WORKER], {
+  const child = spawn(process.execPath, [COMMAND, 'worker', ...flags], {
     env: {
       PATH: process.env['PATH'],
       HOME: folder,
@@ -237,7 +242,7 @@ test('answers for its health while it waits for Temporal', async () => {
 
 test('ends at once with a sentence when its estate file is wrong', async () => {
   const worker = start({}, { groups: [{ id: 'g1', appliance: 'a2' }] });
-  expect(await worker.exitCode).toBe(1);
+  expect(await worker.exitCode).toBe(2);
   expect(worker.log()).toContain('there is no appliance \\"a2\\"');
 });
 
@@ -248,8 +253,69 @@ test('ends with a sentence when its health port is taken', async () => {
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   const worker = start({}, { worker: { health: { port } } });
   expect(await worker.exitCode).toBe(1);
+  expect(worker.log()).toContain(`can't answer for its health at 127.0.0.1:${port}`);
   expect(worker.log()).toContain('EADDRINUSE');
+  expect(worker.log()).toContain('VOLUME_MOVER_HEALTH (--health); port 0 takes a free one');
   other.close();
+});
+
+test('several run on one host, each with an address of its own for its health', async () => {
+  const port = await unusedPort();
+  const estate = { worker: { health: { port } } };
+  const workers = [
+    start({}, estate),
+    start({ VOLUME_MOVER_HEALTH: '127.0.0.1:0' }, estate, ['--id', 'w2']),
+    start({ VOLUME_MOVER_HEALTH: `127.0.0.1:${port}` }, estate, ['--id', 'w3', '--health', '127.0.0.1:0']),
+  ];
+  const ready = await Promise.all(workers.map((worker) => worker.ready));
+  expect(ready.map(({ id }) => id)).toEqual(['w1', 'w2', 'w3']);
+  expect(ready[0]?.url).toBe(`http://127.0.0.1:${port}`);
+  for (const { id, url } of ready)
+    expect(await (await fetch(`${url}/healthz`)).json()).toMatchObject({ status: 'ok', id });
+});
+
+test('polls the task queue of its settings, on which clients of the same estate start their moves', async () => {
+  const taskQueue = `moves-${randomUUID()}`;
+  const worker = start({}, { worker: { health: { port: 0 }, taskQueue } });
+  await worker.ready;
+  expect(worker.log()).toContain(`"taskQueue":"${taskQueue}"`);
+  const mover = createMoverClient({
+    estate: readEstateFile(join(folder, 'estate.json')),
+    environment: { TEMPORAL_ADDRESS: temporal.address },
+  });
+  try {
+    const { moveId } = await mover.moves.start({ volume: 'v1', to: 'g9' });
+    // The worker has it: it asks the appliance, which is not there.
+    await untilTrue('a step of the move has failed', PATIENCE_MS, async () => {
+      const { progress } = await mover.moves.get(moveId);
+      return progress !== undefined;
+    });
+    await mover.moves.cancel(moveId);
+  } finally {
+    await mover.close();
+  }
+});
+
+test('ends at once with every mistake in its settings, from flags, variables and files', async () => {
+  const worker = start({ VOLUME_MOVER_WORKFLOW_SLOTS: 'many', TEMPORAL_TLS: 'on', VOLUME_MOVER_HEALTH: 'here' }, {}, [
+    '--activity-slots',
+    '0',
+    '--log-level',
+    'loud',
+    '--address',
+    'https://temporal',
+  ]);
+  // The command line's code for what no further try mends.
+  expect(await worker.exitCode).toBe(2);
+  for (const part of [
+    'VOLUME_MOVER_WORKFLOW_SLOTS (--workflow-slots): a whole number',
+    'VOLUME_MOVER_ACTIVITY_SLOTS (--activity-slots): a whole number',
+    'VOLUME_MOVER_LOG_LEVEL: ',
+    'VOLUME_MOVER_HEALTH: host:port',
+    'TEMPORAL_TLS: ',
+    'TEMPORAL_ADDRESS: ',
+  ])
+    expect(worker.log()).toContain(part);
 });
 
 /** The type's number in the server's API. */

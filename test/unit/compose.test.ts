@@ -9,10 +9,18 @@ import { z } from 'zod';
 
 import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
 import { RETENTION_DAYS } from '../../estate/temporal/retention.js';
-import { compose, composeEstate, document, OUR_IMAGE, ours, services } from '../support/compose-file.js';
+import { compose, composeEstate, document, OUR_IMAGE, ours, PROJECT, services } from '../support/compose-file.js';
 
 const isOneShot = (name: string): boolean =>
   services.some(([, { depends_on }]) => depends_on[name]?.condition === 'service_completed_successfully');
+
+test('the image has what starts a worker, and starts it as people and docker-compose.yml do', async () => {
+  const command = ['node', 'bin/volume-mover.js', 'worker'];
+  const image = await readFile(join(PROJECT, 'Dockerfile'), 'utf8');
+  expect(image).toContain(`CMD ${JSON.stringify(command).replaceAll(',', ', ')}`);
+  expect(image).toContain('COPY --from=build /app/bin ./bin');
+  expect(compose.services['worker']?.command).toEqual(command);
+});
 
 describe('docker-compose.yml', () => {
   test('is a valid Compose file by the specification', async () => {
