@@ -1,9 +1,11 @@
-// A worker's /healthz: whether it takes work, and what is degraded. It needs no token.
-import { createServer, type Server, type ServerResponse } from 'node:http';
+// A worker's HTTP server: a list of routes. None needs a token: the probes of a container platform
+// have none, and by default only this machine can connect.
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { once } from 'node:events';
 import { MoverError, toProblem } from '../contracts/errors.js';
 import { controlUrl, hostPort } from '../contracts/estate.js';
-import { healthOperation, type Health } from '../contracts/health.js';
+
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 export interface HealthServer {
   /** Base URL, with the port that was taken. */
@@ -15,31 +17,37 @@ export interface HealthServerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  readonly health: () => Promise<Health>;
+  readonly routes: readonly Route[];
+}
+
+/** A path that GET and HEAD may ask for. */
+export interface Route {
+  readonly path: string;
+  /** The answer. A rejection is answered as INTERNAL. */
+  readonly answer: () => Promise<RouteAnswer>;
+}
+
+export interface RouteAnswer {
+  readonly status: number;
+  /** The content type. */
+  readonly type: string;
+  readonly body: string;
+}
+
+/** An answer in JSON. */
+export function jsonAnswer(status: number, content: unknown, type = 'application/json'): RouteAnswer {
+  return { status, type, body: JSON.stringify(content) };
 }
 
 /**
- * Answers 200 with what `health` returns, even when degraded: restarting a worker that waits for
- * Temporal does not help.
+ * Serves the routes.
  * @throws Error naming the setting when the address can't be listened on
  */
-export async function startHealthServer({ host, port, health }: HealthServerOptions): Promise<HealthServer> {
+export async function startHealthServer({ host, port, routes }: HealthServerOptions): Promise<HealthServer> {
   const server = createServer((request, response) => {
-    const [path] = (request.url ?? '').split('?');
-    if (request.method !== healthOperation.method || path !== healthOperation.path) {
-      refuse(
-        response,
-        new MoverError(
-          'ROUTE_NOT_FOUND',
-          `There is no ${request.method ?? ''} ${path ?? ''} here; there is ${healthOperation.method} ${healthOperation.path}.`,
-        ),
-      );
-      return;
-    }
-    health().then(
-      (content) => answer(response, 200, 'application/json', content),
-      (error: unknown) =>
-        refuse(response, new MoverError('INTERNAL', error instanceof Error ? error.message : String(error))),
+    void answerTo(request, routes).then(({ status, type, body }) =>
+      // HEAD: Node.js leaves the body out by itself.
+      response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body),
     );
   });
   server.listen({ host, port });
@@ -59,13 +67,23 @@ function cannotListen(host: string, port: number, cause: unknown): Error {
   );
 }
 
-function refuse(response: ServerResponse, error: MoverError): void {
-  const problem = toProblem(error);
-  answer(response, problem.status, 'application/problem+json', problem);
+async function answerTo({ method = '', url = '' }: IncomingMessage, routes: readonly Route[]): Promise<RouteAnswer> {
+  const [path = ''] = url.split('?');
+  const route = METHODS.has(method) ? routes.find((candidate) => candidate.path === path) : undefined;
+  if (route === undefined) {
+    const known = routes.map((candidate) => `GET ${candidate.path}`).join(', ');
+    return refusal(new MoverError('ROUTE_NOT_FOUND', `There is no ${method} ${path} here; there is ${known}.`));
+  }
+  try {
+    return await route.answer();
+  } catch (error) {
+    return refusal(new MoverError('INTERNAL', error instanceof Error ? error.message : String(error)));
+  }
 }
 
-function answer(response: ServerResponse, status: number, type: string, content: unknown): void {
-  response.writeHead(status, { 'content-type': type }).end(JSON.stringify(content));
+function refusal(error: MoverError): RouteAnswer {
+  const problem = toProblem(error);
+  return jsonAnswer(problem.status, problem, 'application/problem+json');
 }
 
 function urlOf(server: Server, host: string): string {

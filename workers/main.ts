@@ -1,26 +1,17 @@
 // The worker process (`volume-mover worker`): reads its configuration, connects to Temporal, and
 // works until it is asked to stop.
-import { Runtime, type NativeConnection, type Worker } from '@temporalio/worker';
+import { Runtime, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { FollowedPorts } from '../control/followed-ports.js';
 import { MoverError } from '../contracts/errors.js';
-import type { Health } from '../contracts/health.js';
 import { ProcessClock } from '../control/clock/process-clock.js';
 import { readWorkerConfig, type WorkerConfig } from './config.js';
 import { startHealthServer, type HealthServer } from './health-server.js';
 import { createLog, runtimeOptions } from './logging.js';
 import { openWorker } from './open-worker.js';
 import { listenForStop, type StopRequest } from './stop-request.js';
-import { temporalTrouble } from './temporal-connection.js';
-
-/** The parts of a worker started so far. */
-interface Parts {
-  readonly startedAtMs: number;
-  readonly clock: ProcessClock;
-  readonly ports: FollowedPorts;
-  connection?: NativeConnection;
-  worker?: Worker;
-}
+import { probesOf } from './probes.js';
+import { type StartedParts, WorkerHealth } from './worker-health.js';
 
 async function main(): Promise<void> {
   const config = readWorkerConfig();
@@ -31,11 +22,9 @@ async function main(): Promise<void> {
   const { id, clockAgreesAfterMs: agreesAfterMs } = config;
   const clock = new ProcessClock({ process: `worker ${id}`, agreesAfterMs, log });
   const ports = new FollowedPorts({ path: config.estateFile, credentials: config.credentials });
-  const parts: Parts = { startedAtMs: clock.wallMs, clock, ports };
-  const server = await startHealthServer({
-    ...config.health,
-    health: async () => healthOf(config, parts),
-  });
+  const parts: StartedParts = { startedAtMs: clock.wallMs, clock, ports };
+  const health = new WorkerHealth(config, parts);
+  const server = await startHealthServer({ ...config.health, routes: probesOf(health) });
   try {
     await work(config, parts, server, stop, log);
   } catch (error) {
@@ -52,7 +41,7 @@ async function main(): Promise<void> {
 
 async function work(
   config: WorkerConfig,
-  parts: Parts,
+  parts: StartedParts,
   server: HealthServer,
   stop: StopRequest,
   log: Logger,
@@ -87,26 +76,6 @@ async function work(
 async function stopWhenAsked(worker: Worker, { asked }: StopRequest, log: Logger): Promise<void> {
   log.info({ because: await asked }, 'stopping');
   if (worker.getState() === 'RUNNING') worker.shutdown();
-}
-
-async function healthOf(
-  { id, temporal, credentials }: WorkerConfig,
-  { startedAtMs, clock, ports, connection, worker }: Parts,
-): Promise<Health> {
-  const trouble =
-    connection === undefined
-      ? `Temporal at ${temporal.connection.address} has not answered yet.`
-      : await temporalTrouble(connection, temporal);
-  const notes = [trouble, workerTrouble(worker), ports.fault, ...(credentials.faults ?? []), ...clock.notes].filter(
-    (note) => note !== undefined,
-  );
-  const status = notes.length === 0 ? 'ok' : 'degraded';
-  return { status, role: 'worker', id, startedAtMs, clock: clock.view, notes };
-}
-
-function workerTrouble(worker: Worker | undefined): string | undefined {
-  const state = worker?.getState() ?? 'STARTING';
-  return state === 'RUNNING' ? undefined : `The worker takes no work: it is ${state.toLowerCase()}.`;
 }
 
 /** No restart helps until somebody changes a setting. The command line has the same codes. */

@@ -38,6 +38,8 @@ export interface ControlServerOptions<A extends Api> extends Description {
   readonly audit?: AuditLog | undefined;
   /** Sentences about what is degraded; empty when all is well. */
   readonly health: () => { readonly notes: readonly string[] };
+  /** Why the process can't serve now, in sentences without names. Default: it can. */
+  readonly unready?: (() => readonly string[] | Promise<readonly string[]>) | undefined;
   /** The process's wall clock, reported with its health. */
   readonly clock?: { readonly view: ClockView } | undefined;
   readonly log: Logger;
@@ -79,16 +81,18 @@ export function createControlServer<A extends Api & ServerAnswered>(options: Con
   setMaxListeners(0, cutOff.signal);
   let document: Promise<OpenApiDocument> | undefined;
 
+  const unready = async (): Promise<readonly string[]> => (await options.unready?.()) ?? [];
   const admission = new Admission(new Gate(name, access, listen), audit);
   const app = createApp({
     operations: bindHandlers(api, options.handlers),
     binaryRoutes,
-    health: () => {
-      const notes = [...options.health().notes, ...accessNotes(access)];
+    health: async () => {
+      const notes = [...new Set([...(await unready()), ...options.health().notes, ...accessNotes(access)])];
       if (audit?.note !== undefined) notes.push(audit.note);
       const clock = options.clock === undefined ? {} : { clock: options.clock.view };
       return { status: notes.length === 0 ? 'ok' : 'degraded', role, id, startedAtMs, ...clock, notes };
     },
+    unready,
     document: async () => (document ??= openApiDocument(api, options, binaryRoutes)),
     listAudit:
       api.audit === undefined ? undefined : async (query) => audit?.list(query) ?? { process: name, entries: [] },

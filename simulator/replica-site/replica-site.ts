@@ -133,6 +133,7 @@ function createServer(
     }),
     clock,
     health: () => ({ notes: healthNotes(parts) }),
+    unready: () => (site.failure === undefined ? [] : ['It can store nothing, so it takes no changes.']),
     log,
     binaryRoutes: [imageReadRoute(async ({ image, offset, length }) => images.read(image, offset, length))],
     onUpgrade: streamUpgrade({

@@ -10,13 +10,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createMoverClient, readEstateFile } from '../../client/index.js';
-import { healthSchema } from '../../contracts/health.js';
+import { healthSchema, readinessSchema } from '../../contracts/health.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
 import { openTemporal, type OpenTemporal } from '../../estate/temporal/open.js';
 import { createNamespace } from '../support/namespace.js';
+import { TcpDetour } from '../support/tcp-detour.js';
 import { PATIENCE_MS, untilTrue } from '../support/until.js';
 
 const COMMAND = fileURLToPath(new URL('../../bin/volume-mover.js', import.meta.url));
@@ -113,6 +115,7 @@ test('says in one line that it is ready, is healthy, takes workflows, and ends c
     id: 'w1',
     notes: [],
   });
+  expect(await statusesOf(url)).toEqual(SERVES);
 
   const connection = await Connection.connect({ address: temporal.address });
   try {
@@ -153,7 +156,10 @@ test('is gone soon after SIGTERM though its appliance is frozen, and leaves the 
     const [running] = (await handle.describe()).raw.pendingActivities ?? [];
     return (running?.lastStartedTime ?? undefined) !== undefined;
   });
+  const { url } = await worker.ready;
   worker.child.kill('SIGTERM');
+  // It gives the step two seconds, in which it lives, and takes no more work.
+  await untilTrue('it says that it drains', PATIENCE_MS, async () => isDeepStrictEqual(await statusesOf(url), UNREADY));
   expect(await worker.exitCode).toBe(0);
   // The call was given up, not waited for until its own time limit.
   const { raw } = await handle.describe();
@@ -238,6 +244,29 @@ test('answers for its health while it waits for Temporal', async () => {
       status: 'degraded',
       notes: [`Temporal at 127.0.0.1:${port} has not answered yet.`, 'The worker takes no work: it is starting.'],
     });
+  expect(await statusesOf(`http://127.0.0.1:${health}`)).toEqual(UNREADY);
+});
+
+test('is unready while Temporal is away, and ready again when it is back, without a restart', async () => {
+  const detour = await TcpDetour.to(temporal.address);
+  try {
+    const worker = start({ TEMPORAL_ADDRESS: detour.address });
+    const { url } = await worker.ready;
+    const becomes = async (wanted: typeof SERVES): Promise<void> =>
+      untilTrue(`its probes say ${JSON.stringify(wanted)}`, PATIENCE_MS, async () =>
+        isDeepStrictEqual(await statusesOf(url), wanted),
+      );
+    await becomes(SERVES);
+    detour.close();
+    await becomes(UNREADY);
+    const { reasons } = readinessSchema.parse(await (await fetch(`${url}/readyz`)).json());
+    // What anybody may read names no address.
+    expect(reasons).toEqual(['Temporal does not answer.']);
+    detour.open();
+    await becomes(SERVES);
+  } finally {
+    detour.stop();
+  }
 });
 
 test('ends at once with a sentence when its estate file is wrong', async () => {
@@ -317,6 +346,15 @@ test('ends at once with every mistake in its settings, from flags, variables and
   ])
     expect(worker.log()).toContain(part);
 });
+
+/** Status codes of the probes of a worker that takes work, and of one that lives and takes none. */
+const SERVES = { '/livez': 200, '/readyz': 200, '/healthz': 200 };
+const UNREADY = { '/livez': 200, '/readyz': 503, '/healthz': 503 };
+
+async function statusesOf(url: string): Promise<Record<string, number>> {
+  const asked = Object.keys(SERVES).map(async (path) => [path, (await fetch(`${url}${path}`)).status] as const);
+  return Object.fromEntries(await Promise.all(asked));
+}
 
 /** The type's number in the server's API. */
 const KEYWORD = 2;

@@ -88,7 +88,7 @@ describe('docker-compose.yml', () => {
     const controls = [estate.replicaSite, ...estate.appliances, ...estate.splitters].map(({ control }) => control);
     for (const { url, port } of controls) {
       const { hostname, port: urlPort } = new URL(url ?? '');
-      expect(compose.services[hostname]?.healthcheck?.test.join(' ')).toContain(`127.0.0.1:${port}/healthz`);
+      expect(compose.services[hostname]?.healthcheck?.test.join(' ')).toContain(`127.0.0.1:${port}/readyz`);
       expect(Number(urlPort)).toBe(port);
     }
   });
