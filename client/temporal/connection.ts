@@ -3,11 +3,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { Estate } from '../../contracts/estate.js';
 import { AllFaults } from '../../control/all-faults.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
-import {
-  readTemporalSettings,
-  type TemporalConnectionSettings,
-  type TemporalSettings,
-} from '../../control/temporal-settings.js';
+import { readTemporalSettings, type TemporalSettings } from '../../control/temporal-settings.js';
 import { readTaskQueue } from '../../control/worker-settings.js';
 import { fromConnecting } from './failure.js';
 import { uiUrlOf } from './ui-url.js';
@@ -58,8 +54,8 @@ export async function connectTemporal(
   const taskQueue = faults.of(() => readTaskQueue(environment, estate));
   if (settings === undefined || faults.refusal !== undefined)
     throw faults.refusal ?? new Error('A setting that is missing is a fault.');
-  const { connection: options, namespace } = settings;
-  const connection = await connect(options);
+  const { namespace } = settings;
+  const connection = await connect(settings);
   return { client: new Client({ connection, namespace }), uiUrl, taskQueue, close: () => connection.close() };
 }
 
@@ -73,10 +69,10 @@ function uiUrlFor(
   return uiUrlOf(environment, settings?.connection.address, ofEstate);
 }
 
-async function connect(settings: TemporalConnectionSettings): Promise<Connection> {
+async function connect({ connection, keySetting }: TemporalSettings): Promise<Connection> {
   try {
-    return await Connection.connect({ ...settings, connectTimeout: CONNECT_TIMEOUT_MS });
+    return await Connection.connect({ ...connection, connectTimeout: CONNECT_TIMEOUT_MS });
   } catch (cause) {
-    throw fromConnecting(cause, settings.address);
+    throw fromConnecting(cause, connection.address, keySetting);
   }
 }
