@@ -35,7 +35,7 @@ const profileSchema = z
         disable_host_verification: z.literal(false),
       })
       .partial(),
-    /** For the Temporal CLI; workers and clients have codecs of their own. */
+    /** Read by the Temporal CLI; workers and clients have codecs of their own. */
     codec: z.strictObject({ endpoint: text, auth: text }).partial(),
     grpc_meta: z.record(z.string(), text),
   })
