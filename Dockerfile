@@ -15,8 +15,9 @@ WORKDIR /app
 ENV NODE_ENV=production NODE_OPTIONS=--enable-source-maps
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/bin ./bin
 COPY --from=build /app/dist ./dist
 # A named volume mounted here starts as the process's own.
 RUN mkdir -p /var/lib/volume-mover && chown node:node /var/lib/volume-mover
 USER node
-CMD ["node", "dist/workers/main.js"]
+CMD ["node", "bin/volume-mover.js", "worker"]

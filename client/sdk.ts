@@ -2,6 +2,7 @@
 import { createHttpPorts } from '../control/http-ports.js';
 import type { Ports } from '../control/ports.js';
 import type { Estate } from '../contracts/estate.js';
+import { readTaskQueue } from '../control/worker-settings.js';
 import { type AuditClient, createAuditClient } from './audit/audit-client.js';
 import type { Credentials } from '../control/credentials.js';
 import { Batches } from './batches/batches.js';
@@ -122,8 +123,9 @@ class LazyTemporal {
   }
 
   async access(): Promise<TemporalAccess> {
-    const { temporal, estate, environment } = this.#options;
-    if (temporal !== undefined) return { ...temporal, close: async () => {} };
+    const { temporal, estate, environment = process.env } = this.#options;
+    if (temporal !== undefined)
+      return { taskQueue: readTaskQueue(environment, estate), ...temporal, close: async () => {} };
     this.#access ??= connectTemporal(estate, environment);
     try {
       return await this.#access;

@@ -7,6 +7,7 @@ import { countSchema, durationMsSchema } from './numbers.js';
 import { GROUP_MEMBERS_MAX } from './group-size.js';
 import { type Placement, placementOf, type ProtectRule, protectRuleSchema } from './protect.js';
 import { retentionPolicySchema } from './retention.js';
+import { workerSettingsSchema } from './worker-settings.js';
 
 const port = z.number().int().min(0).max(65_535);
 /**
@@ -117,7 +118,14 @@ export const estateSchema = z
     groups: z.array(estateGroupSchema).min(1).max(100_000),
     /** Find the group of volumes that are written without one. */
     protect: z.array(protectRuleSchema).max(PROTECT_RULES_MAX).default([]),
-    worker: z.strictObject({ health: nbdListenSchema }),
+    /** What all workers of the estate have in common. */
+    worker: z
+      .strictObject({
+        /** Where a worker answers for its health. Without it each takes a free port of loopback. */
+        health: nbdListenSchema.prefault({ port: 0 }),
+        ...workerSettingsSchema.shape,
+      })
+      .prefault({}),
   })
   .superRefine((estate, context) => {
     const refuse = (path: (string | number)[], message: string): void =>

@@ -19,6 +19,8 @@ export interface Operation<Input extends z.ZodObject = z.ZodObject, Output exten
    * who called.
    */
   readonly routine?: true;
+  /** Set if a 503 has the output's form, too: the process answers, and can't serve. */
+  readonly answersUnready?: true;
   readonly input: Input;
   readonly output: Output;
 }

@@ -9,6 +9,8 @@ import { queryString } from './query.js';
 import { timeLimit } from './time-limit.js';
 import { tlsHint } from './tls-hint.js';
 
+/** The status of a process that answers, and can't serve. */
+const UNREADY = 503;
 /** Longest excerpt of an answer that is no problem+json in an error's message, characters. */
 const EXCERPT_LENGTH_MAX = 200;
 
@@ -31,7 +33,7 @@ export function subjectOf({ baseUrl, name, operation }: Exchange): string {
 
 /**
  * Runs a request and returns the JSON of a successful answer, not yet checked against the
- * operation's schema.
+ * operation's schema. A 503 that has the form of the answer is one, too.
  * @throws MoverError the server's own error; UNREACHABLE without an answer of this API; INTERNAL
  * for a success that is no JSON.
  * @throws the reason of `signal` when it aborts.
@@ -79,6 +81,7 @@ function contentOf(exchange: Exchange, status: number, text: string): unknown {
   }
   const problem = problemSchema.safeParse(content);
   if (problem.success) throw fromProblem(problem.data);
+  if (status === UNREADY && exchange.operation.answersUnready === true && content !== undefined) return content;
   throw unreachable(exchange, `answered ${status} without a problem of this API: ${excerpt(text)}`);
 }
 

@@ -2,13 +2,14 @@
 // command line read it here, so that they always mean the same server.
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type ClientConfigProfile, loadClientConfig, loadClientConfigProfile } from '@temporalio/envconfig';
+import { type ClientConfigProfile, loadClientConfigProfile } from '@temporalio/envconfig';
 import { MoverError, type Reason } from '../contracts/errors.js';
 import { type Estate, hostPort } from '../contracts/estate.js';
 import { causeOf } from './cause.js';
 import { PLAIN_HTTP } from './credentials.js';
 import { withoutEmpty } from './estate-file.js';
 import { isLoopback } from './loopback.js';
+import { TemporalToml, type TomlFault } from './temporal-toml.js';
 
 /** TLS towards Temporal, in PEM, as the connections of both SDK packages take it. */
 export interface TemporalTls {
@@ -32,6 +33,8 @@ export interface TemporalSettings {
   readonly namespace: string;
   /** What named the address. */
   readonly source: 'environment' | 'estate file' | 'profile' | 'default';
+  /** The setting that has the API key, for messages; absent without a key. */
+  readonly keySetting?: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -78,10 +81,14 @@ class SettingsReader {
   readonly #given: Record<string, string>;
   readonly #estate: Estate['temporal'];
   readonly #faults: Reason[] = [];
+  readonly #toml: TemporalToml;
   #profileName = PROFILE_DEFAULT;
+  /** What is wrong with the profile. It is told if anything of the profile is used. */
+  #profileFaults: readonly TomlFault[] = [];
 
   constructor(given: Record<string, string>, estate: Estate['temporal']) {
     this.#given = given;
+    this.#toml = new TemporalToml(given);
     this.#estate = estate;
   }
 
@@ -91,13 +98,16 @@ class SettingsReader {
     const profile = this.#profile();
     const { address, source } = this.#address(variables, profile);
     const used = source === 'estate file' && (profile.address ?? address) !== address ? {} : profile;
+    if (used === profile)
+      for (const { key, message } of this.#profileFaults) this.#fault(`${this.#toml.name}, ${key}`, message);
     const connection = this.#connection(address, variables, used);
     const ofEstate = source === 'estate file' ? this.#estate?.namespace : undefined;
     const namespace = this.#isNamed
       ? (variables.namespace ?? used.namespace ?? ofEstate)
       : (variables.namespace ?? ofEstate ?? used.namespace);
     this.#refuseFaults();
-    return { connection, namespace: namespace ?? NAMESPACE_DEFAULT, source };
+    const keySetting = connection.apiKey === undefined ? {} : { keySetting: this.#keySetting(variables) };
+    return { connection, namespace: namespace ?? NAMESPACE_DEFAULT, source, ...keySetting };
   }
 
   /** Whether the user chose the profile: it then counts more than the estate file. */
@@ -146,36 +156,32 @@ class SettingsReader {
   #profile(): ClientConfigProfile {
     const name = this.#given['TEMPORAL_PROFILE'];
     this.#profileName = name ?? PROFILE_DEFAULT;
-    const profiles = this.#profiles();
-    if (profiles === undefined) return {};
+    const { profiles, unreadable } = this.#toml;
+    if (unreadable !== undefined) {
+      this.#fault(this.#toml.name, unreadable);
+      return {};
+    }
     const profile = profiles[this.#profileName];
     if (profile === undefined && name !== undefined) {
       const known = Object.keys(profiles).map((other) => `"${other}"`);
       const list = known.length === 0 ? 'no profile' : `only ${known.join(', ')}`;
-      this.#fault('TEMPORAL_PROFILE', `there is no profile "${name}": ${this.#file} has ${list}`);
+      this.#fault('TEMPORAL_PROFILE', `there is no profile "${name}": ${this.#toml.name} has ${list}`);
     }
-    return profile ?? {};
+    this.#profileFaults = this.#toml.faultsOf(this.#profileName);
+    if (this.#profileFaults.length === 0) return profile ?? {};
+    // Of a profile with faults no more is used than its address, which says whether it is meant.
+    const address: unknown = profile?.address;
+    return typeof address === 'string' ? { address } : {};
   }
 
-  #profiles(): Readonly<Record<string, ClientConfigProfile>> | undefined {
-    try {
-      return loadClientConfig({ overrideEnvVars: this.#given }).profiles;
-    } catch (error) {
-      // The SDK's reader trips over a file without profiles.
-      if (error instanceof TypeError) return {};
-      this.#fault(this.#file, `is not accepted: ${causeOf(error)}`);
-      return undefined;
-    }
-  }
-
-  get #file(): string {
-    const named = this.#given['TEMPORAL_CONFIG_FILE'];
-    return named === undefined ? 'temporal.toml' : `TEMPORAL_CONFIG_FILE (${named})`;
+  /** The name of the setting that has the API key, for messages. */
+  #keySetting({ apiKey }: ClientConfigProfile): string {
+    return apiKey === undefined ? this.#ofProfile('api_key') : 'TEMPORAL_API_KEY';
   }
 
   /** The name of a setting of the profile in use, for messages. */
   #ofProfile(key: string): string {
-    return `${this.#file}, profile "${this.#profileName}", ${key}`;
+    return `${this.#toml.name}, profile "${this.#profileName}", ${key}`;
   }
 
   #address(
@@ -218,7 +224,7 @@ class SettingsReader {
     if (variables.tls?.disabled ?? ofFile) {
       // Keys and headers in the shell are for servers with TLS.
       if (variables.tls?.disabled === undefined && tlsOfFile === false) return { address, tls: false };
-      if (apiKey !== undefined) this.#checkPlainKey(address);
+      if (apiKey !== undefined) this.#checkPlainKey(address, this.#keySetting(variables));
       return { ...common, tls: false };
     }
     const tls = this.#tls(variables.tls, profile.tls);
@@ -226,11 +232,11 @@ class SettingsReader {
     return isTls ? { ...common, tls: Object.keys(tls).length === 0 ? true : tls } : common;
   }
 
-  #checkPlainKey(address: string): void {
+  #checkPlainKey(address: string, subject: string): void {
     const host = address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
     if (isLoopback(host) || this.#given[PLAIN_HTTP] === '1') return;
     this.#fault(
-      'TEMPORAL_API_KEY',
+      subject,
       `others could read it on the way to ${address}: turn TLS on, or set ${PLAIN_HTTP}=1 where a tunnel protects the network`,
     );
   }

@@ -24,6 +24,7 @@ export interface ProcessSpec {
   readonly role: string;
   /** Absolute path of the compiled module to run. */
   readonly entry: string;
+  readonly args?: readonly string[] | undefined;
   readonly dataFolder: string;
   readonly logFile: string;
   readonly environment: NodeJS.ProcessEnv;
@@ -149,11 +150,11 @@ export class EstateProcess {
   }
 
   #spawn(): Life {
-    const { entry, dataFolder, logFile, environment, id } = this.spec;
+    const { entry, args = [], dataFolder, logFile, environment, id } = this.spec;
     mkdirSync(dataFolder, { recursive: true });
     const log = openLog(logFile);
     try {
-      const child = spawn(process.execPath, ['--enable-source-maps', entry], {
+      const child = spawn(process.execPath, ['--enable-source-maps', entry, ...args], {
         // The child ends with this process, however this one dies: its standard input then closes.
         stdio: ['pipe', 'pipe', log.fd],
         // Ctrl-C reaches only this process, which then stops its children in order.

@@ -99,10 +99,11 @@ async function prepare(options: LaunchOptions): Promise<Running> {
   const estateFile = join(dataDirectory, ESTATE_FILE);
   const failure = new Failure();
   const shared = environmentOf(options, estateFile);
-  const processOf = ({ id, role, entry, listen }: Member): SupervisedProcess => {
+  const processOf = ({ id, role, entry, args, listen }: Member): SupervisedProcess => {
     const dataFolder = join(dataDirectory, id);
     const environment = { ...shared, ...options.environmentFor?.(id) };
-    const spec = { id, role, entry: entryPoint(entry), dataFolder, logFile: join(logs, `${id}.log`), environment };
+    const logFile = join(logs, `${id}.log`);
+    const spec = { id, role, entry: entryPoint(entry), args, dataFolder, logFile, environment };
     return new SupervisedProcess(
       new EstateProcess(spec, failure.fail),
       role,
@@ -196,6 +197,7 @@ interface Member {
   readonly id: string;
   readonly role: EstateRole;
   readonly entry: string;
+  readonly args?: readonly string[];
   /** The address that answers for its health. */
   readonly listen: Listen;
 }
@@ -209,7 +211,13 @@ function stagesOf(estate: Estate, withWorker: boolean): Member[][] {
     entry: 'simulator/replica-site/main',
     listen: replicaSite.control,
   };
-  const ofWorker: Member = { id: WORKER_ID, role: 'worker', entry: 'workers/main', listen: worker.health };
+  const ofWorker: Member = {
+    id: WORKER_ID,
+    role: 'worker',
+    entry: 'client/cli/main',
+    args: ['worker'],
+    listen: worker.health,
+  };
   return [
     [ofSite],
     appliances.map(({ id, control }) => ({

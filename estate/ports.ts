@@ -64,7 +64,7 @@ export async function withPorts(estate: Estate): Promise<Estate> {
     replicaSite: { control: await chosenOr(estate.replicaSite.control) },
     appliances: [],
     splitters: [],
-    worker: { health: await chosenOr(estate.worker.health) },
+    worker: { ...estate.worker, health: await chosenOr(estate.worker.health) },
   };
   for (const appliance of estate.appliances) {
     const { control, nbd } = appliance;
@@ -108,6 +108,6 @@ export function onFreePorts(estate: Estate): Estate {
       control: free(splitter.control),
       nbd: free(splitter.nbd),
     })),
-    worker: { health: free(estate.worker.health) },
+    worker: { ...estate.worker, health: free(estate.worker.health) },
   };
 }

@@ -1,6 +1,6 @@
 // One of the estate's own processes, as the supervisor sees it.
 import { MoverError } from '../contracts/errors.js';
-import { healthOperation } from '../contracts/health.js';
+import { PROBES } from '../contracts/health.js';
 import type { Calls } from '../contracts/route.js';
 import { createApiClient } from '../control/client.js';
 import type { Credentials } from '../control/credentials.js';
@@ -8,10 +8,8 @@ import type { EstateProcess } from './estate-process.js';
 import type { ProcessEnd } from './process-end.js';
 import type { Supervised } from './supervised.js';
 
-/** Longest wait for a health answer, ms: an answer normally takes microseconds. */
+/** Longest wait for a sign of life, ms: an answer normally takes microseconds. */
 const ANSWER_MS_MAX = 5_000;
-
-const HEALTH_API = { health: healthOperation };
 
 export type EstateRole = 'replica site' | 'appliance' | 'splitter' | 'worker';
 
@@ -28,7 +26,7 @@ export class SupervisedProcess implements Supervised {
   readonly process: EstateProcess;
   readonly name: string;
   readonly meaning: string;
-  readonly #health: Calls<typeof HEALTH_API>['health'];
+  readonly #live: Calls<typeof PROBES>['live'];
 
   /** @param baseUrl of the server that answers for its health */
   constructor(process: EstateProcess, role: EstateRole, baseUrl: string, credentials?: Credentials) {
@@ -36,7 +34,7 @@ export class SupervisedProcess implements Supervised {
     const isOnlyOne = role === 'replica site' || role === 'worker';
     this.name = isOnlyOne ? `The ${role}` : `The ${role} ${process.id}`;
     this.meaning = MEANINGS[role];
-    this.#health = createApiClient(HEALTH_API, { baseUrl, credentials, timeoutMs: ANSWER_MS_MAX }).health;
+    this.#live = createApiClient(PROBES, { baseUrl, credentials, timeoutMs: ANSWER_MS_MAX }).live;
   }
 
   get id(): string {
@@ -69,10 +67,10 @@ export class SupervisedProcess implements Supervised {
 
   async answers(): Promise<boolean> {
     try {
-      await this.#health({});
+      await this.#live({});
       return true;
     } catch (error) {
-      // Any answer counts, even one that is no health of this version.
+      // Any answer counts, even one of a version that has no such probe.
       return error instanceof MoverError && error.code !== 'UNREACHABLE';
     }
   }

@@ -8,8 +8,10 @@ import { AllFaults } from '../control/all-faults.js';
 import { type Credentials, readCredentials } from '../control/credentials.js';
 import { readEstateFile, withoutEmpty } from '../control/estate-file.js';
 import { ID_LENGTH_MAX } from '../contracts/ids.js';
+import type { WorkerSettings } from '../contracts/worker-settings.js';
 import type { Deployment } from './create-worker.js';
 import { readTemporalSettings, type TemporalSettings } from '../control/temporal-settings.js';
+import { readWorkerSettings } from '../control/worker-settings.js';
 
 export type LogLevel = z.infer<typeof logLevelSchema>;
 
@@ -22,7 +24,11 @@ export interface WorkerConfig {
   readonly temporal: TemporalSettings;
   /** What the control APIs are shown. */
   readonly credentials: Credentials;
+  /** Slots, pollers, rates and the task queue. */
+  readonly settings: WorkerSettings;
   readonly logLevel: LogLevel;
+  /** Where the worker answers for its health, and tells its metrics. Port 0 takes a free one. */
+  readonly health: { readonly host: string; readonly port: number };
   /**
    * `host:port` where the Temporal SDK serves its own metrics; default: a free port of loopback.
    * /metrics of the worker has them, too.
@@ -38,11 +44,21 @@ export interface WorkerConfig {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const logLevelSchema = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']);
+/** `host:port`; an IPv6 address has brackets. */
+const ADDRESS = /^(?:\[(?<v6>[\da-f:.]+)\]|(?<host>[^\s:/@[\]]+)):(?<port>\d{1,5})$/i;
+const PORT_MAX = 65_535;
+const addressSchema = z.string().transform((text, context) => {
+  const { v6, host = v6, port } = ADDRESS.exec(text)?.groups ?? {};
+  if (host !== undefined && Number(port) <= PORT_MAX) return { host, port: Number(port) };
+  context.addIssue('host:port, for example 127.0.0.1:18300; port 0 takes a free one');
+  return z.NEVER;
+});
 const environmentSchema = z
   .object({
     VOLUME_MOVER_ESTATE: z.string({ error: 'must be set to the path of the estate file' }),
     VOLUME_MOVER_ID: z.string().max(ID_LENGTH_MAX).optional(),
     VOLUME_MOVER_LOG_LEVEL: logLevelSchema.default('info'),
+    VOLUME_MOVER_HEALTH: addressSchema.optional(),
     VOLUME_MOVER_METRICS: z
       .string()
       .regex(/^.+:\d+$/, 'host:port, for example 127.0.0.1:9464')
@@ -69,7 +85,14 @@ export function readWorkerConfig(environment: Environment = process.env): Worker
   const estate = path === undefined ? undefined : faults.of(() => readEstateFile(path));
   const temporal = faults.of(() => readTemporalSettings(given, estate));
   const credentials = faults.of(() => readCredentials(given));
-  if (read === undefined || estate === undefined || temporal === undefined || credentials === undefined)
+  const settings = faults.of(() => readWorkerSettings(given, estate ?? {}));
+  if (
+    read === undefined ||
+    estate === undefined ||
+    temporal === undefined ||
+    credentials === undefined ||
+    settings === undefined
+  )
     throw faults.refusal ?? new Error('A setting that is missing is a fault.');
   return {
     id: read.VOLUME_MOVER_ID ?? `worker-${hostname()}-${process.pid}`,
@@ -77,7 +100,9 @@ export function readWorkerConfig(environment: Environment = process.env): Worker
     estate,
     temporal,
     credentials,
+    settings,
     logLevel: read.VOLUME_MOVER_LOG_LEVEL,
+    health: read.VOLUME_MOVER_HEALTH ?? estate.worker.health,
     metricsAddress: read.VOLUME_MOVER_METRICS,
     deployment: deploymentOf(read.VOLUME_MOVER_DEPLOYMENT, read.VOLUME_MOVER_BUILD_ID),
     exitWithParent: read.VOLUME_MOVER_EXIT_WITH_PARENT === '1',

@@ -4,12 +4,14 @@ import {
   type ActivityInterceptorsFactory,
   type NativeConnection,
   type WorkerDeploymentOptions,
+  type WorkerOptions,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
 import type { BatchSettings } from '../activities/batch/create-batch-activities.js';
 import { createActivities } from '../activities/create-activities.js';
 import type { Ports } from '../control/ports.js';
 import { TASK_QUEUE } from '../contracts/move.js';
+import type { WorkerSettings } from '../contracts/worker-settings.js';
 import { readablePayloads } from './readable-payloads.js';
 import { stepLog } from './step-log.js';
 
@@ -18,6 +20,10 @@ import { stepLog } from './step-log.js';
  * fence first.
  */
 const ACTIVITIES_MAX = 500;
+/** Defaults of the SDK, which docs/operating.md names. */
+const WORKFLOW_TASKS_MAX = 40;
+const LOCAL_ACTIVITIES_MAX = 100;
+const POLLERS = 10;
 /**
  * Time for running steps after the worker is told to stop, ms. Then they are cancelled and another
  * worker takes them.
@@ -53,8 +59,6 @@ export interface Deployment {
 export interface CreateWorkerOptions {
   readonly connection: NativeConnection;
   readonly namespace: string;
-  /** Default: the project's own. */
-  readonly taskQueue?: string;
   readonly workflowBundle: WorkflowBundleOption;
   readonly ports: Ports;
   /** The worker's name in histories. Default: process id and host. */
@@ -62,6 +66,8 @@ export interface CreateWorkerOptions {
   readonly deployment?: Deployment | undefined;
   /** Sees each run of an activity. */
   readonly interceptor?: ActivityInterceptorsFactory | undefined;
+  /** Slots, pollers, rates and the task queue. Default: the product's own. */
+  readonly settings?: WorkerSettings | undefined;
   /** Default: the product's own. */
   readonly batches?: BatchSettings | undefined;
 }
@@ -70,25 +76,53 @@ export interface CreateWorkerOptions {
 export async function createWorker({
   connection,
   namespace,
-  taskQueue = TASK_QUEUE,
   workflowBundle,
   ports,
   identity,
   deployment,
   interceptor,
+  settings = {},
   batches,
 }: CreateWorkerOptions): Promise<Worker> {
   return Worker.create({
     ...WORKER_OPTIONS,
+    ...optionsOf(settings),
     connection,
     namespace,
-    taskQueue,
+    taskQueue: settings.taskQueue ?? TASK_QUEUE,
     workflowBundle,
     activities: createActivities(ports, batches),
     interceptors: { activity: interceptor === undefined ? [stepLog] : [stepLog, interceptor] },
     ...(identity === undefined ? {} : { identity }),
     ...(deployment === undefined ? {} : { workerDeploymentOptions: versioned(deployment) }),
   });
+}
+
+/** The settings as the SDK takes them. */
+function optionsOf(settings: WorkerSettings): Partial<WorkerOptions> {
+  const { cachedWorkflows, activitiesPerSecond, queueActivitiesPerSecond } = settings;
+  const { activitySlots = ACTIVITIES_MAX, localActivitySlots = LOCAL_ACTIVITIES_MAX } = settings;
+  const { workflowSlots = workflowSlotsFor(cachedWorkflows) } = settings;
+  return {
+    maxConcurrentWorkflowTaskExecutions: workflowSlots,
+    maxConcurrentActivityTaskExecutions: activitySlots,
+    maxConcurrentLocalActivityExecutions: localActivitySlots,
+    workflowTaskPollerBehavior: pollers(settings.workflowPollers ?? Math.min(POLLERS, workflowSlots)),
+    activityTaskPollerBehavior: pollers(settings.activityPollers ?? Math.min(POLLERS, activitySlots)),
+    ...(cachedWorkflows === undefined ? {} : { maxCachedWorkflows: cachedWorkflows }),
+    ...(activitiesPerSecond === undefined ? {} : { maxActivitiesPerSecond: activitiesPerSecond }),
+    ...(queueActivitiesPerSecond === undefined ? {} : { maxTaskQueueActivitiesPerSecond: queueActivitiesPerSecond }),
+  };
+}
+
+/** The SDK (1.24) ignores its options of pollers with a number alone. */
+function pollers(maximum: number): NonNullable<WorkerOptions['workflowTaskPollerBehavior']> {
+  return { type: 'simple-maximum', maximum };
+}
+
+/** The SDK takes no more slots than there are cached workflows, unless none is cached. */
+function workflowSlotsFor(cachedWorkflows = 0): number {
+  return cachedWorkflows === 0 ? WORKFLOW_TASKS_MAX : Math.min(WORKFLOW_TASKS_MAX, cachedWorkflows);
 }
 
 /** Pins a move to the code it started with: a move ends long before a version is retired. */

@@ -1,11 +1,11 @@
-// A worker's /healthz: whether it takes work, and what is degraded; and its /metrics. Neither needs
-// a token.
-import { createServer, type Server, type ServerResponse } from 'node:http';
+// A worker's HTTP server: a list of routes. None needs a token: the probes of a container platform
+// have none, and by default only this machine can connect.
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { once } from 'node:events';
 import { MoverError, toProblem } from '../contracts/errors.js';
-import { controlUrl } from '../contracts/estate.js';
-import { healthOperation, type Health } from '../contracts/health.js';
-import { METRICS_CONTENT_TYPE, METRICS_PATH } from '../control/metrics/metrics-page.js';
+import { controlUrl, hostPort } from '../contracts/estate.js';
+
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 export interface HealthServer {
   /** Base URL, with the port that was taken. */
@@ -17,50 +17,73 @@ export interface HealthServerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  readonly health: () => Promise<Health>;
-  /** Metrics for Prometheus. They name no volume, since nobody is asked who reads them. */
-  readonly metrics: () => Promise<string>;
+  readonly routes: readonly Route[];
+}
+
+/** A path that GET and HEAD may ask for. */
+export interface Route {
+  readonly path: string;
+  /** The answer. A rejection is answered as INTERNAL. */
+  readonly answer: () => Promise<RouteAnswer>;
+}
+
+export interface RouteAnswer {
+  readonly status: number;
+  /** The content type. */
+  readonly type: string;
+  readonly body: string;
+}
+
+/** An answer in JSON. */
+export function jsonAnswer(status: number, content: unknown, type = 'application/json'): RouteAnswer {
+  return { status, type, body: JSON.stringify(content) };
 }
 
 /**
- * Answers 200 with what `health` returns, even when degraded: restarting a worker that waits for
- * Temporal does not help.
- * @throws Error when the port is taken
+ * Serves the routes.
+ * @throws Error naming the setting when the address can't be listened on
  */
-export async function startHealthServer({ host, port, health, metrics }: HealthServerOptions): Promise<HealthServer> {
-  const routes = new Map([
-    [healthOperation.path, { type: 'application/json', content: async () => JSON.stringify(await health()) }],
-    [METRICS_PATH, { type: METRICS_CONTENT_TYPE, content: metrics }],
-  ]);
+export async function startHealthServer({ host, port, routes }: HealthServerOptions): Promise<HealthServer> {
   const server = createServer((request, response) => {
-    const [path] = (request.url ?? '').split('?');
-    const route = request.method === 'GET' ? routes.get(path ?? '') : undefined;
-    if (route === undefined) {
-      const there = [...routes.keys()].map((each) => `GET ${each}`).join(' and ');
-      refuse(
-        response,
-        new MoverError('ROUTE_NOT_FOUND', `There is no ${request.method ?? ''} ${path ?? ''} here; there is ${there}.`),
-      );
-      return;
-    }
-    route.content().then(
-      (content) => answer(response, 200, route.type, content),
-      (error: unknown) =>
-        refuse(response, new MoverError('INTERNAL', error instanceof Error ? error.message : String(error))),
+    void answerTo(request, routes).then(({ status, type, body }) =>
+      // HEAD: Node.js leaves the body out by itself.
+      response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body),
     );
   });
   server.listen({ host, port });
-  await once(server, 'listening');
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw cannotListen(host, port, error);
+  }
   return { url: urlOf(server, host), stop: async () => stop(server) };
 }
 
-function refuse(response: ServerResponse, error: MoverError): void {
-  const problem = toProblem(error);
-  answer(response, problem.status, 'application/problem+json', JSON.stringify(problem));
+function cannotListen(host: string, port: number, cause: unknown): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new Error(
+    `The worker can't answer for its health at ${hostPort({ host, port })}: ${why}. Give each worker of a host an address of its own by VOLUME_MOVER_HEALTH (--health); port 0 takes a free one.`,
+    { cause },
+  );
 }
 
-function answer(response: ServerResponse, status: number, type: string, content: string): void {
-  response.writeHead(status, { 'content-type': type }).end(content);
+async function answerTo({ method = '', url = '' }: IncomingMessage, routes: readonly Route[]): Promise<RouteAnswer> {
+  const [path = ''] = url.split('?');
+  const route = METHODS.has(method) ? routes.find((candidate) => candidate.path === path) : undefined;
+  if (route === undefined) {
+    const known = routes.map((candidate) => `GET ${candidate.path}`).join(', ');
+    return refusal(new MoverError('ROUTE_NOT_FOUND', `There is no ${method} ${path} here; there is ${known}.`));
+  }
+  try {
+    return await route.answer();
+  } catch (error) {
+    return refusal(new MoverError('INTERNAL', error instanceof Error ? error.message : String(error)));
+  }
+}
+
+function refusal(error: MoverError): RouteAnswer {
+  const problem = toProblem(error);
+  return jsonAnswer(problem.status, problem, 'application/problem+json');
 }
 
 function urlOf(server: Server, host: string): string {

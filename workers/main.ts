@@ -1,11 +1,10 @@
-// The worker process: reads its configuration, connects to Temporal, and works until it is asked to
-// stop.
-import { Runtime, type NativeConnection, type Worker } from '@temporalio/worker';
+// The worker process (`volume-mover worker`): reads its configuration, connects to Temporal, and
+// works until it is asked to stop.
+import { Runtime, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { FollowedPorts } from '../control/followed-ports.js';
-import type { Health } from '../contracts/health.js';
+import { MoverError } from '../contracts/errors.js';
 import { ProcessClock } from '../control/clock/process-clock.js';
-import { metricsPage } from '../control/metrics/metrics-page.js';
 import { processMetrics } from '../control/metrics/process-metrics.js';
 import { readWorkerConfig, type WorkerConfig } from './config.js';
 import { startHealthServer, type HealthServer } from './health-server.js';
@@ -14,18 +13,9 @@ import { WorkerMetrics } from './metrics.js';
 import { openWorker } from './open-worker.js';
 import { installWith, sdkMetrics } from './sdk-metrics.js';
 import { listenForStop, type StopRequest } from './stop-request.js';
-import { temporalTrouble } from './temporal-connection.js';
+import { metricsRoute, probesOf } from './probes.js';
 import { TemporalView } from './temporal-view.js';
-
-/** The parts of a worker started so far. */
-interface Parts {
-  readonly startedAtMs: number;
-  readonly clock: ProcessClock;
-  readonly ports: FollowedPorts;
-  readonly metrics: WorkerMetrics;
-  connection?: NativeConnection;
-  worker?: Worker;
-}
+import { type StartedParts, WorkerHealth } from './worker-health.js';
 
 async function main(): Promise<void> {
   const config = readWorkerConfig();
@@ -40,16 +30,13 @@ async function main(): Promise<void> {
   const ports = new FollowedPorts({ path: config.estateFile, credentials: config.credentials });
   const view = new TemporalView({ connection: () => parts.connection, namespace: config.temporal.namespace });
   const metrics = new WorkerMetrics(view);
-  const parts: Parts = { startedAtMs: clock.wallMs, clock, ports, metrics };
-  const health = async (): Promise<Health> => healthOf(config, parts);
-  const sources = [processMetrics({ health }), metrics, sdkMetrics(sdkAddress)];
-  const server = await startHealthServer({
-    ...config.estate.worker.health,
-    health,
-    metrics: async () => metricsPage(sources),
-  });
+  const parts: StartedParts = { startedAtMs: clock.wallMs, clock, ports };
+  const probed = new WorkerHealth(config, parts);
+  const sources = [processMetrics(probed), metrics, sdkMetrics(sdkAddress)];
+  const routes = [...probesOf(probed), metricsRoute(sources)];
+  const server = await startHealthServer({ ...config.health, routes });
   try {
-    await work(config, parts, server, stop, log);
+    await work({ config, parts, metrics, server, stop, log });
   } catch (error) {
     // A stop while it waits for Temporal is no failure.
     if (!stop.signal.aborted || parts.connection !== undefined) throw error;
@@ -62,14 +49,17 @@ async function main(): Promise<void> {
   log.info('stopped');
 }
 
-async function work(
-  config: WorkerConfig,
-  parts: Parts,
-  server: HealthServer,
-  stop: StopRequest,
-  log: Logger,
-): Promise<void> {
-  const { id, temporal, deployment } = config;
+interface Work {
+  readonly config: WorkerConfig;
+  readonly parts: StartedParts;
+  readonly metrics: WorkerMetrics;
+  readonly server: HealthServer;
+  readonly stop: StopRequest;
+  readonly log: Logger;
+}
+
+async function work({ config, parts, metrics, server, stop, log }: Work): Promise<void> {
+  const { id, temporal, deployment, settings } = config;
   const worker = await openWorker({
     temporal,
     log,
@@ -78,11 +68,20 @@ async function work(
     ports: parts.ports,
     identity: id,
     deployment,
-    interceptor: parts.metrics.interceptor,
+    interceptor: metrics.interceptor,
+    settings,
   });
   parts.worker = worker;
   const running = worker.run();
-  log.info({ url: server.url, temporal: temporal.connection.address, namespace: temporal.namespace }, 'ready');
+  log.info(
+    {
+      url: server.url,
+      temporal: temporal.connection.address,
+      namespace: temporal.namespace,
+      taskQueue: worker.options.taskQueue,
+    },
+    'ready',
+  );
   process.stdout.write(`${JSON.stringify({ ready: true, role: 'worker', id, url: server.url })}\n`);
   await Promise.race([running, stopWhenAsked(worker, stop, log)]);
   await running;
@@ -93,25 +92,9 @@ async function stopWhenAsked(worker: Worker, { asked }: StopRequest, log: Logger
   if (worker.getState() === 'RUNNING') worker.shutdown();
 }
 
-async function healthOf(
-  { id, temporal, credentials }: WorkerConfig,
-  { startedAtMs, clock, ports, connection, worker }: Parts,
-): Promise<Health> {
-  const trouble =
-    connection === undefined
-      ? `Temporal at ${temporal.connection.address} has not answered yet.`
-      : await temporalTrouble(connection, temporal);
-  const notes = [trouble, workerTrouble(worker), ports.fault, ...(credentials.faults ?? []), ...clock.notes].filter(
-    (note) => note !== undefined,
-  );
-  const status = notes.length === 0 ? 'ok' : 'degraded';
-  return { status, role: 'worker', id, startedAtMs, clock: clock.view, notes };
-}
-
-function workerTrouble(worker: Worker | undefined): string | undefined {
-  const state = worker?.getState() ?? 'STARTING';
-  return state === 'RUNNING' ? undefined : `The worker takes no work: it is ${state.toLowerCase()}.`;
-}
+/** No restart helps until somebody changes a setting. The command line has the same codes. */
+const EXIT_MISCONFIGURED = 2;
+const EXIT_FAILED = 1;
 
 let log = createLog('worker', 'info');
 try {
@@ -119,5 +102,5 @@ try {
   process.exit(0);
 } catch (error) {
   log.fatal({ err: error }, error instanceof Error ? error.message : 'failed');
-  process.exit(1);
+  process.exit(error instanceof MoverError && error.code === 'INVALID_REQUEST' ? EXIT_MISCONFIGURED : EXIT_FAILED);
 }

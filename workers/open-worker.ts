@@ -8,10 +8,7 @@ import { connectToTemporal } from './temporal-connection.js';
 import type { TemporalSettings } from '../control/temporal-settings.js';
 import { workflowBundle } from './workflow-bundle.js';
 
-export interface OpenWorkerOptions extends Omit<
-  CreateWorkerOptions,
-  'connection' | 'namespace' | 'workflowBundle' | 'taskQueue'
-> {
+export interface OpenWorkerOptions extends Omit<CreateWorkerOptions, 'connection' | 'namespace' | 'workflowBundle'> {
   readonly temporal: TemporalSettings;
   readonly log: WorkerLog;
   /** Ends the wait for Temporal, with its reason. */

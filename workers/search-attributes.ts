@@ -23,8 +23,10 @@ const TYPES: Readonly<Record<(typeof SEARCH_ATTRIBUTES)[SearchAttributeName], In
  */
 const PROPAGATION_MS_MAX = 30_000;
 const POLL_INTERVAL_MS = 200;
-/** A code of gRPC. */
+/** Codes of gRPC. */
 const INVALID_ARGUMENT = 3;
+/** A rate limit, a server that is away, an answer that came too late. */
+const PASSING: ReadonlySet<unknown> = new Set([8, 14, 4]);
 
 interface EnsureSearchAttributes {
   readonly connection: Pick<NativeConnection, 'operatorService' | 'workflowService'>;
@@ -49,7 +51,7 @@ export async function ensureSearchAttributes(ensure: EnsureSearchAttributes): Pr
   } catch (error) {
     // Another worker that starts now may have registered them.
     const still = await missingIn(ensure);
-    if (still.length > 0) throw refusal(ensure, still, error);
+    if (still.length > 0) throw isPassing(error) ? notNow(ensure, still, error) : refusal(ensure, still, error);
   }
   ensure.log.info({ namespace, searchAttributes: missing }, 'search attributes registered');
   await waitUntilKnown(ensure);
@@ -62,7 +64,10 @@ export async function ensureSearchAttributes(ensure: EnsureSearchAttributes): Pr
 async function missingIn(ensure: EnsureSearchAttributes): Promise<SearchAttributeName[]> {
   const { namespace } = ensure.target;
   const { operatorService } = ensure.connection;
-  const listed = await operatorService.listSearchAttributes({ namespace }).catch(() => undefined);
+  const listed = await operatorService.listSearchAttributes({ namespace }).catch((error: unknown) => {
+    if (isPassing(error)) throw notAsked(namespace, error);
+    return undefined;
+  });
   // A server may forbid listing them. A search then shows which are known.
   if (listed === undefined) return await findUnknown(ensure);
   const { customAttributes } = listed;
@@ -104,10 +109,25 @@ function isInvalidArgument(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === INVALID_ARGUMENT;
 }
 
+/** Whether a failure says nothing about permissions, and may be gone at the next start. */
+function isPassing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && PASSING.has(error.code);
+}
+
 function notAsked(namespace: string, cause: unknown): Error {
   const why = cause instanceof Error ? cause.message : String(cause);
+  const advice = isPassing(cause)
+    ? 'That passes by itself: start the worker again'
+    : 'Check TEMPORAL_NAMESPACE, the API key and the certificate';
+  return new Error(`Temporal did not say which search attributes namespace "${namespace}" has: ${why}. ${advice}.`, {
+    cause,
+  });
+}
+
+function notNow({ target }: EnsureSearchAttributes, missing: readonly SearchAttributeName[], cause: unknown): Error {
+  const why = cause instanceof Error ? cause.message : String(cause);
   return new Error(
-    `Temporal did not say which search attributes namespace "${namespace}" has: ${why}. Check TEMPORAL_NAMESPACE, the API key and the certificate; after a rate limit, start the worker again.`,
+    `Namespace "${target.namespace}" lacks the search attributes ${missing.join(', ')}, and Temporal did not register them now: ${why}. That is no missing permission, and passes by itself: start the worker again.`,
     { cause },
   );
 }

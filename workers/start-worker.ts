@@ -5,7 +5,9 @@ import type { Credentials } from '../control/credentials.js';
 import { createHttpPorts } from '../control/http-ports.js';
 import type { Ports } from '../control/ports.js';
 import type { Estate } from '../contracts/estate.js';
+import type { WorkerSettings } from '../contracts/worker-settings.js';
 import { readTemporalSettings } from '../control/temporal-settings.js';
+import { readWorkerSettings } from '../control/worker-settings.js';
 import type { LogLevel } from './config.js';
 import type { Deployment } from './create-worker.js';
 import { runtimeOptions, type WorkerLog } from './logging.js';
@@ -27,8 +29,10 @@ export interface StartWorkerOptions {
   /** The worker's name in histories. Default: process id and host. */
   readonly identity?: string | undefined;
   readonly deployment?: Deployment | undefined;
+  /** Slots, pollers, rates and the task queue, before those of environment and estate. */
+  readonly settings?: WorkerSettings | undefined;
   /**
-   * Environment whose `TEMPORAL_*` variables may name another server. Default: this process's
+   * Environment with `TEMPORAL_*` variables and those of the settings. Default: this process's
    * environment.
    */
   readonly environment?: NodeJS.ProcessEnv | undefined;
@@ -61,6 +65,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       onConnected: (connected) => (connection = connected),
       ports,
       deployment,
+      settings: { ...readWorkerSettings(environment, estate), ...options.settings },
       ...(identity === undefined ? {} : { identity }),
     });
     return running(worker, connection);

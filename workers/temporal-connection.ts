@@ -16,28 +16,30 @@ const CHECK_TIMEOUT_MS = 1_000;
  * Failures that no further try mends, in the words of the SDK's core, which gives no codes: what
  * they mean, and what to do.
  */
-const REFUSALS: readonly { readonly words: RegExp; readonly advice: string }[] = [
+const REFUSALS: readonly { readonly words: RegExp; readonly advice: (keySetting: string) => string }[] = [
   {
     words: /valid authentication credentials|permission to execute/,
-    advice: 'the server refuses this worker: check TEMPORAL_API_KEY, the certificate and TEMPORAL_NAMESPACE',
+    advice: (keySetting) =>
+      `the server refuses this worker: check ${keySetting}, the certificate and TEMPORAL_NAMESPACE`,
   },
   {
     words: /InvalidContentType/,
-    advice: 'the server speaks no TLS: unset TEMPORAL_API_KEY and the TEMPORAL_TLS variables, or set TEMPORAL_ADDRESS',
+    advice: (keySetting) =>
+      `the server speaks no TLS: take out ${keySetting} and the settings of TLS, or set TEMPORAL_ADDRESS`,
   },
   {
     words: /InvalidCertificate|invalid peer certificate/,
-    advice:
+    advice: () =>
       "the server's certificate is not accepted: name its authority by TEMPORAL_TLS_SERVER_CA_CERT_PATH, or its name by TEMPORAL_TLS_SERVER_NAME",
   },
   {
     words: /AlertReceived|received fatal alert/,
-    advice:
+    advice: () =>
       "the server does not accept this worker's certificate: check TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH",
   },
   {
     words: /KeyParseError|CertificateParseError|targetUrl|InvalidUri/,
-    advice: 'the SDK does not accept the settings: check TEMPORAL_ADDRESS, the certificate and its key',
+    advice: () => 'the SDK does not accept the settings: check TEMPORAL_ADDRESS, the certificate and its key',
   },
 ];
 
@@ -47,7 +49,7 @@ const REFUSALS: readonly { readonly words: RegExp; readonly advice: string }[] =
  * the settings; the signal's reason when it aborts.
  */
 export async function connectToTemporal(
-  { connection }: TemporalSettings,
+  { connection, keySetting = 'TEMPORAL_API_KEY' }: TemporalSettings,
   log: Pick<WorkerLog, 'warn'>,
   signal: AbortSignal,
 ): Promise<NativeConnection> {
@@ -60,7 +62,7 @@ export async function connectToTemporal(
       const cause = error instanceof Error ? error.message : String(error);
       const refusal = REFUSALS.find(({ words }) => words.test(cause));
       if (refusal !== undefined)
-        throw new Error(`Temporal at ${address} can't be used: ${refusal.advice}. In its words: ${cause}`, {
+        throw new Error(`Temporal at ${address} can't be used: ${refusal.advice(keySetting)}. In its words: ${cause}`, {
           cause: error,
         });
       if (performance.now() > deadlineMs) {

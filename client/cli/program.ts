@@ -33,6 +33,7 @@ import { verifyCommand } from './commands/verify.js';
 import { volumeCommand } from './commands/volume.js';
 import { volumesCommand } from './commands/volumes.js';
 import { watchCommand } from './commands/watch.js';
+import { workerCommand } from './commands/worker.js';
 import { EXIT, EXIT_CODE_HELP, type ExitCode } from './exit-code.js';
 import { Output, type Streams } from './output.js';
 import type { CommandContext } from './session.js';
@@ -111,6 +112,7 @@ function createProgram(context: CommandContext, usage: Usage): Command {
     imagesCommand,
     closeCommand,
     auditCommand,
+    workerCommand,
     completionCommand,
   ];
   for (const make of commands) {

@@ -31,6 +31,7 @@ export function adoptedFrom(
   { spec, action, policies, state, typedSearchAttributes }: ScheduleDescription,
   options: AdoptOptions,
   withAttributes: boolean,
+  taskQueue: string,
 ): ScheduleUpdateOptions<Action> {
   const keptCatchUpMs = policies.catchupWindow > CATCH_UP_MS_SENSIBLE ? CATCH_UP_MS_DEFAULT : policies.catchupWindow;
   const { jitterMs, ...settings } = parseOrRefuse(
@@ -44,7 +45,7 @@ export function adoptedFrom(
     'adopt',
   );
   const batch = parseOrRefuse(batchInputSchema, action.args?.[0], 'batch');
-  const made = actionOf({ name, batch });
+  const made = actionOf({ name, batch }, taskQueue);
   const timezone = spec.timezone || options.timeZone;
   return {
     spec: {

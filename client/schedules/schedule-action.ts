@@ -2,7 +2,6 @@
 import type { ScheduleOptions, ScheduleOptionsStartWorkflowAction } from '@temporalio/client';
 import { type SearchAttributePair, TypedSearchAttributes, type Workflow } from '@temporalio/common';
 import type { BatchInput } from '../../contracts/batch.js';
-import { TASK_QUEUE } from '../../contracts/move.js';
 import { keywordOf } from '../../contracts/search-attributes.js';
 import { summaryLine } from '../../contracts/summary-line.js';
 import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
@@ -18,12 +17,12 @@ export function workflowIdOf(schedule: string): string {
   return `${schedule}-batch`;
 }
 
-export function actionOf({ name, batch }: Pick<CheckedSchedule, 'name' | 'batch'>): Action {
+export function actionOf({ name, batch }: Pick<CheckedSchedule, 'name' | 'batch'>, taskQueue: string): Action {
   return {
     type: 'startWorkflow',
     workflowType: BATCH_WORKFLOW,
     workflowId: workflowIdOf(name),
-    taskQueue: TASK_QUEUE,
+    taskQueue,
     args: [batch],
     staticSummary: summaryLine(`Schedule ${name}: ${describeBatch(batch)}`),
     typedSearchAttributes: attributesOf(batch),

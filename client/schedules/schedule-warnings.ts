@@ -2,7 +2,6 @@
 import type { ScheduleDescription } from '@temporalio/client';
 import { batchInputSchema } from '../../contracts/batch.js';
 import { MoverError, parseOrRefuse, type Reason } from '../../contracts/errors.js';
-import { TASK_QUEUE } from '../../contracts/move.js';
 import { WORKFLOW_TYPES } from '../../contracts/workflow-types.js';
 import { checkBatchInput } from '../batches/check-input.js';
 import { unknownGroups } from '../batches/known-groups.js';
@@ -36,12 +35,14 @@ type Described = Pick<ScheduleDescription, 'spec' | 'policies' | 'action' | 'inf
 
 /** What runs now, as far as it answers. */
 export interface KnownNow {
+  /** The task queue that workers poll. */
+  readonly taskQueue: string;
   /** Whether any worker polls the task queue. */
   readonly hasWorkers: boolean | undefined;
   readonly groups: ReadonlySet<string> | undefined;
 }
 
-export function warningsOf(schedule: Described, { hasWorkers, groups }: KnownNow): ScheduleWarning[] {
+export function warningsOf(schedule: Described, { taskQueue, hasWorkers, groups }: KnownNow): ScheduleWarning[] {
   const warnings: ScheduleWarning[] = [];
   const warn = (about: ScheduleWarning['about'], message: string, adoptable = false): void =>
     void warnings.push({ about, message, adoptable });
@@ -61,12 +62,12 @@ export function warningsOf(schedule: Described, { hasWorkers, groups }: KnownNow
   if (!WORKFLOW_TYPES.some((type) => type === action.workflowType))
     warn('workflowType', `there is no workflow type "${action.workflowType}"; a batch is "${BATCH_WORKFLOW}"`);
   else if (!isBatch) warn('workflowType', `it starts "${action.workflowType}", not a batch ("${BATCH_WORKFLOW}")`);
-  if (action.taskQueue !== TASK_QUEUE)
+  if (action.taskQueue !== taskQueue)
     warn(
       'taskQueue',
-      `workers of volume-mover poll task queue "${TASK_QUEUE}", not "${action.taskQueue}", so its batches would never run`,
+      `workers of volume-mover poll task queue "${taskQueue}", not "${action.taskQueue}", so its batches would never run`,
     );
-  else if (hasWorkers === false) warn('taskQueue', `no worker polls task queue "${TASK_QUEUE}" now: start a worker`);
+  else if (hasWorkers === false) warn('taskQueue', `no worker polls task queue "${taskQueue}" now: start a worker`);
   if (isBatch) for (const message of batchFaults(action.args, groups)) warn('batch', message);
   if (isBatch && !isSearchable(action.typedSearchAttributes))
     warn('searchAttributes', 'its batches cannot be found by group before they run', true);

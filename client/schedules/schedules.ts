@@ -10,7 +10,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Ports } from '../../control/ports.js';
 import { type BatchId, type BatchInput, batchInputSchema } from '../../contracts/batch.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
-import { TASK_QUEUE } from '../../contracts/move.js';
 import { moveIdOf } from '../../contracts/move-id.js';
 import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
 import { checkBatchInput } from '../batches/check-input.js';
@@ -33,7 +32,7 @@ import {
 import { type KnownNow, type ScheduleWarning, warningsOf } from './schedule-warnings.js';
 import { specText } from './spec-text.js';
 import { type UiForm, uiFormOf } from './ui-form.js';
-import type { TemporalAccess } from '../temporal/connection.js';
+import { type TemporalAccess, taskQueueOf } from '../temporal/connection.js';
 
 export interface ScheduleRun {
   /** Undefined when the workflow id can't be a batch's. */
@@ -174,8 +173,10 @@ export class Schedules {
    */
   async create(given: ScheduleInput): Promise<CreatedSchedule> {
     const input = checkSchedule(given);
-    const { client } = await this.#temporal();
+    const access = await this.#temporal();
+    const { client } = access;
     const { name, spec, note, paused } = input;
+    const action = actionOf(input, taskQueueOf(access));
     const groups = await estateGroups(this.#ports);
     if (groups !== undefined) refuseUnknown(input.batch, groups);
     const groupsChecked = groups !== undefined;
@@ -184,7 +185,7 @@ export class Schedules {
       withAttributesIfKnown(async (hasAttributes) => {
         const definition = {
           spec,
-          action: hasAttributes ? actionOf(input) : unsearchable(actionOf(input)),
+          action: hasAttributes ? action : unsearchable(action),
           policies: policiesOf(input),
           ...(hasAttributes ? { typedSearchAttributes: attributesOf(input.batch) } : {}),
         };
@@ -211,7 +212,12 @@ export class Schedules {
     const { name, batch, times, zone } = checkSchedule(given);
     return uiFormOf({
       name,
-      action: { workflowType: BATCH_WORKFLOW, workflowId: workflowIdOf(name), taskQueue: TASK_QUEUE, input: batch },
+      action: {
+        workflowType: BATCH_WORKFLOW,
+        workflowId: workflowIdOf(name),
+        taskQueue: await this.#taskQueue(),
+        input: batch,
+      },
       times,
       timeZone: zone,
       hasMoreTimes: false,
@@ -251,7 +257,7 @@ export class Schedules {
       for (let name = left.shift(); name !== undefined; name = left.shift()) {
         try {
           const description = await this.#describe(name);
-          if (isOurs(description)) schedules.push(await this.#scheduleOf(description, known));
+          if (isOurs(description, known.taskQueue)) schedules.push(await this.#scheduleOf(description, known));
           else foreign += 1;
         } catch (error) {
           // It was deleted since the listing.
@@ -329,7 +335,8 @@ export class Schedules {
    */
   async adopt(name: string, options: AdoptOptions = {}): Promise<Adopted> {
     const before = await this.get(name);
-    const batch = batchOf(before);
+    const taskQueue = await this.#taskQueue();
+    const batch = batchOf(before, taskQueue);
     const groups = await estateGroups(this.#ports);
     if (groups !== undefined) refuseUnknown(batch, groups);
     if (options.timeZone !== undefined && !isTimeZone(options.timeZone))
@@ -339,7 +346,7 @@ export class Schedules {
     const handle = await this.#handle(name);
     await this.#call(name, async () =>
       withAttributesIfKnown(async (hasAttributes) =>
-        handle.update((previous) => adoptedFrom(name, previous, options, hasAttributes)),
+        handle.update((previous) => adoptedFrom(name, previous, options, hasAttributes, taskQueue)),
       ),
     );
     const schedule = await this.get(name);
@@ -457,23 +464,28 @@ export class Schedules {
 
   /** What warnings about schedules need to know. */
   async #known(): Promise<KnownNow> {
-    const [hasWorkers, groups] = await Promise.all([this.#hasWorkers(), estateGroups(this.#ports)]);
-    return { hasWorkers, groups };
+    const taskQueue = await this.#taskQueue();
+    const [hasWorkers, groups] = await Promise.all([this.#hasWorkers(taskQueue), estateGroups(this.#ports)]);
+    return { taskQueue, hasWorkers, groups };
   }
 
   /** Whether any worker polls the queue; undefined when the caller may not ask. */
-  async #hasWorkers(): Promise<boolean | undefined> {
+  async #hasWorkers(taskQueue: string): Promise<boolean | undefined> {
     const { client } = await this.#temporal();
     try {
       const { pollers } = await client.workflowService.describeTaskQueue({
         namespace: client.options.namespace,
-        taskQueue: { name: TASK_QUEUE },
+        taskQueue: { name: taskQueue },
         taskQueueType: WORKFLOW_QUEUE,
       });
       return (pollers ?? []).length > 0;
     } catch {
       return undefined;
     }
+  }
+
+  async #taskQueue(): Promise<string> {
+    return taskQueueOf(await this.#temporal());
   }
 
   async #urlOf(name: string): Promise<string | undefined> {
@@ -525,8 +537,8 @@ const OUTCOME_WITHOUT_REPORT: ReadonlyMap<string, string> = new Map([
  * Whether a schedule concerns volume-mover: it starts a batch or uses volume-mover's task queue.
  * One made by hand with a single typing error still counts.
  */
-function isOurs({ action }: ScheduleDescription): boolean {
-  return action.workflowType === BATCH_WORKFLOW || action.taskQueue === TASK_QUEUE;
+function isOurs({ action }: ScheduleDescription, taskQueue: string): boolean {
+  return action.workflowType === BATCH_WORKFLOW || action.taskQueue === taskQueue;
 }
 
 function describedAction({ workflowType, workflowId, taskQueue, args }: ScheduleDescription['action']): ScheduleAction {
@@ -556,11 +568,11 @@ function refuseUnknown(batch: BatchInput, groups: ReadonlySet<string>): void {
  * The batch that a schedule starts. Refuses what `adopt` can't correct: it keeps times, input and
  * state, so faults in them are not its to decide.
  */
-function batchOf({ name, action }: Schedule): BatchInput {
-  if (action.workflowType !== BATCH_WORKFLOW || action.taskQueue !== TASK_QUEUE)
+function batchOf({ name, action }: Schedule, taskQueue: string): BatchInput {
+  if (action.workflowType !== BATCH_WORKFLOW || action.taskQueue !== taskQueue)
     throw refusal(
       name,
-      `it starts "${action.workflowType}" on task queue "${action.taskQueue}", not "${BATCH_WORKFLOW}" on "${TASK_QUEUE}"; create it anew under that name`,
+      `it starts "${action.workflowType}" on task queue "${action.taskQueue}", not "${BATCH_WORKFLOW}" on "${taskQueue}"; create it anew under that name`,
     );
   return checkBatchInput(parseOrRefuse(batchInputSchema, action.input, 'batch'), Date.now());
 }

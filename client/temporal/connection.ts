@@ -2,11 +2,9 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Estate } from '../../contracts/estate.js';
 import { AllFaults } from '../../control/all-faults.js';
-import {
-  readTemporalSettings,
-  type TemporalConnectionSettings,
-  type TemporalSettings,
-} from '../../control/temporal-settings.js';
+import { TASK_QUEUE } from '../../contracts/move.js';
+import { readTemporalSettings, type TemporalSettings } from '../../control/temporal-settings.js';
+import { readTaskQueue } from '../../control/worker-settings.js';
 import { fromConnecting } from './failure.js';
 import { uiUrlOf } from './ui-url.js';
 
@@ -18,8 +16,15 @@ export interface TemporalAccess {
   readonly client: Client;
   /** Base URL of the Web UI; undefined when unknown. */
   readonly uiUrl: string | undefined;
+  /** The task queue on which workflows start. Default: `volume-mover`. */
+  readonly taskQueue?: string | undefined;
   /** Safe to call more than once. */
   readonly close: () => Promise<void>;
+}
+
+/** The task queue on which workflows of this access start. */
+export function taskQueueOf({ taskQueue = TASK_QUEUE }: Pick<TemporalAccess, 'taskQueue'>): string {
+  return taskQueue;
 }
 
 /** A run's page in the Web UI; undefined when the UI's address is unknown. */
@@ -40,17 +45,18 @@ export function workflowUrl(
  * INVALID_REQUEST for settings that can't be used
  */
 export async function connectTemporal(
-  estate: Pick<Estate, 'temporal'>,
+  estate: Partial<Pick<Estate, 'temporal' | 'worker'>>,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<TemporalAccess> {
   const faults = new AllFaults();
   const settings = faults.of(() => readTemporalSettings(environment, estate));
   const uiUrl = faults.of(() => uiUrlFor(environment, estate, settings));
+  const taskQueue = faults.of(() => readTaskQueue(environment, estate));
   if (settings === undefined || faults.refusal !== undefined)
     throw faults.refusal ?? new Error('A setting that is missing is a fault.');
-  const { connection: options, namespace } = settings;
-  const connection = await connect(options);
-  return { client: new Client({ connection, namespace }), uiUrl, close: () => connection.close() };
+  const { namespace } = settings;
+  const connection = await connect(settings);
+  return { client: new Client({ connection, namespace }), uiUrl, taskQueue, close: () => connection.close() };
 }
 
 function uiUrlFor(
@@ -63,10 +69,10 @@ function uiUrlFor(
   return uiUrlOf(environment, settings?.connection.address, ofEstate);
 }
 
-async function connect(settings: TemporalConnectionSettings): Promise<Connection> {
+async function connect({ connection, keySetting }: TemporalSettings): Promise<Connection> {
   try {
-    return await Connection.connect({ ...settings, connectTimeout: CONNECT_TIMEOUT_MS });
+    return await Connection.connect({ ...connection, connectTimeout: CONNECT_TIMEOUT_MS });
   } catch (cause) {
-    throw fromConnecting(cause, settings.address);
+    throw fromConnecting(cause, connection.address, keySetting);
   }
 }

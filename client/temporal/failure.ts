@@ -96,9 +96,9 @@ export function isUnanswered(error: unknown): boolean {
 }
 
 /** @returns why no connection was made: UNREACHABLE, or the server's refusal of this client */
-export function fromConnecting(cause: unknown, address: string): MoverError {
+export function fromConnecting(cause: unknown, address: string, keySetting?: string): MoverError {
   const service = serviceErrorOf(cause);
-  if (service !== undefined && isRefusal(service)) return notCarriedOut(cause, service);
+  if (service !== undefined && isRefusal(service)) return notCarriedOut(cause, service, keySetting);
   return new MoverError('UNREACHABLE', `Temporal cannot be reached at ${address}: ${causeOf(cause)}.`, { cause });
 }
 
@@ -123,13 +123,17 @@ function isRefusal({ code }: ServiceFailure): boolean {
 }
 
 /** The error of a request that Temporal refuses to this caller, or did not get to carry out. */
-function notCarriedOut(cause: unknown, { code, details }: ServiceFailure): MoverError {
+function notCarriedOut(
+  cause: unknown,
+  { code, details }: ServiceFailure,
+  keySetting = 'the API key (TEMPORAL_API_KEY, or that of the profile)',
+): MoverError {
   const refused = code === PERMISSION_DENIED ? 'FORBIDDEN' : code === UNAUTHENTICATED ? 'UNAUTHORIZED' : undefined;
   return refused === undefined
     ? new MoverError('UNREACHABLE', `Temporal did not carry out the request: ${causeOf(cause)}.`, { cause })
     : new MoverError(
         refused,
-        `Temporal refuses this client: ${details}. Check TEMPORAL_API_KEY, the certificate and TEMPORAL_NAMESPACE.`,
+        `Temporal refuses this client: ${details}. Check ${keySetting}, the certificate and TEMPORAL_NAMESPACE.`,
         { cause },
       );
 }

@@ -10,8 +10,8 @@ import {
 import { type SearchAttributePair, TypedSearchAttributes } from '@temporalio/common';
 import { isDeepStrictEqual } from 'node:util';
 import { MoverError } from '../../contracts/errors.js';
-import { TASK_QUEUE } from '../../contracts/move.js';
 import { summaryLine } from '../../contracts/summary-line.js';
+import { type TemporalAccess, taskQueueOf } from './connection.js';
 import { fromTemporal, type WorkflowNoun } from './failure.js';
 import { describeRun, isRunning } from './workflow-run.js';
 
@@ -43,11 +43,15 @@ export interface StartedRun {
  * run: a running one always, an ended one unless `again`. Another start under the id is refused.
  * @throws MoverError ATTEMPT_MISMATCH, UNREACHABLE
  */
-export async function startOnce(client: Client, start: StartOnce): Promise<StartedRun> {
+export async function startOnce(
+  access: Pick<TemporalAccess, 'client' | 'taskQueue'>,
+  start: StartOnce,
+): Promise<StartedRun> {
+  const { client } = access;
   const { type, noun, workflowId, input, same, again = true, memo, summary, searchAttributes } = start;
   try {
     const { firstExecutionRunId } = await startSearchable(client, type, {
-      taskQueue: TASK_QUEUE,
+      taskQueue: taskQueueOf(access),
       workflowId,
       args: [input],
       workflowIdConflictPolicy: 'FAIL',

@@ -55,9 +55,9 @@ export class WorkflowRuns {
 
   /** Starts a workflow. @throws MoverError ATTEMPT_MISMATCH, UNREACHABLE */
   async start(start: Omit<StartOnce, 'type' | 'noun'>): Promise<NamedRun> {
-    const { client } = await this.#temporal();
+    const access = await this.#temporal();
     const { type, noun } = this.#kind;
-    return await this.named(await startOnce(client, { type, noun, ...start }));
+    return await this.named(await startOnce(access, { type, noun, ...start }));
   }
 
   /**

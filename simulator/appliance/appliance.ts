@@ -35,6 +35,7 @@ import { PointTimer } from './point-timer.js';
 import { Relays } from './relays.js';
 import { Rounds } from './rounds.js';
 import { ServedGroups } from './served-groups.js';
+import { SiteReach } from './site-reach.js';
 import { SiteClient } from './site-client.js';
 
 /** Random bytes in the name of one process life: no two lives of an appliance share a name. */
@@ -80,6 +81,7 @@ export async function startAppliance(
   const paused = new PausedGroups(store);
   const link = new Link();
   const site = new SiteClient({ url: siteUrl, credentials, link });
+  const reach = new SiteReach({ url: siteUrl, credentials, link });
   const members: Members = new Members({ site, log, onLearned: (volume) => sendPause(volume) });
   const relays: Relays = new Relays({
     siteUrl,
@@ -167,6 +169,7 @@ export async function startAppliance(
       ],
     }),
     metrics: applianceMetrics({ link, relays, served, paused, rounds, points, accesses, scratch }),
+    unready: async () => ((await reach.isThere()) ? [] : ['It does not reach the replica site.']),
     log,
     onUpgrade: streamUpgrade({ onStream: (connection) => void relays.accept(connection) }),
   });

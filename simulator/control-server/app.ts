@@ -13,7 +13,7 @@ import { createSerializerCompiler } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import { auditOperation } from '../../contracts/audit.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
-import { type Health, healthOperation } from '../../contracts/health.js';
+import { type Health, healthOperation, PROBES, readinessOf } from '../../contracts/health.js';
 import type { Operation, ParsedInputOf } from '../../contracts/route.js';
 import type { TlsIdentity } from '../../control/credentials.js';
 import { METRICS_CONTENT_TYPE, METRICS_PATH } from '../../control/metrics/metrics-page.js';
@@ -28,13 +28,18 @@ import { problemReply } from './problem-reply.js';
 import { refuseOnSocket } from './raw-problem.js';
 
 const OPENAPI_PATH = '/openapi.json';
+const UNREADY = 503;
+/** What HEAD may ask for, too: some probes do. */
+const PROBED = new Set([healthOperation, PROBES.live, PROBES.ready].map(({ path }) => path));
 /** How long an idle TLS connection is kept, ms: as long as a plain one, longer than clients do. */
 const KEEP_ALIVE_MS = 72_000;
 
 interface AppOptions {
   readonly operations: readonly BoundOperation[];
   readonly binaryRoutes: readonly BinaryRoute[];
-  readonly health: () => Health;
+  readonly health: () => Promise<Health>;
+  /** Why the process can't serve now; empty when it can. */
+  readonly unready: () => Promise<readonly string[]>;
   /** Lists the audit; undefined for an API without one. */
   readonly listAudit: ((query: ParsedInputOf<typeof auditOperation>) => Promise<unknown>) | undefined;
   readonly document: () => Promise<OpenApiDocument>;
@@ -52,8 +57,8 @@ interface AppOptions {
 }
 
 export function createApp(options: AppOptions): FastifyInstance {
-  const { operations, binaryRoutes, health, listAudit, document, metrics, admission, tls, limits } = options;
-  const { log, stopping, cutOff } = options;
+  const { operations, binaryRoutes, health, unready, listAudit, document, metrics } = options;
+  const { admission, tls, limits, log, stopping, cutOff } = options;
   const replyWithProblem = problemReply(log);
   const requestTimeout = limits.requestMsMax ?? REQUEST_MS_MAX_DEFAULT;
   const app = fastify({
@@ -91,21 +96,34 @@ export function createApp(options: AppOptions): FastifyInstance {
     rules.get(`${method} ${routeOptions.url}`) ?? { operation: `${method} ${pathOf(url)}`, roles: ['read'] };
   const add = (name: string, operation: Operation, call: (input: unknown, context: CallContext) => unknown): void => {
     rules.set(`${operation.method} ${operation.path}`, { operation: name, roles: operation.roles });
+    const isProbe = operation.answersUnready === true;
+    const exposeHeadRoute = PROBED.has(operation.path);
+    if (exposeHeadRoute) rules.set(`HEAD ${operation.path}`, { operation: name, roles: operation.roles });
     app.route({
       method: operation.method,
       url: operation.path,
-      schema: { response: { 200: operation.output } },
+      exposeHeadRoute,
+      schema: { response: { 200: operation.output, ...(isProbe ? { [UNREADY]: operation.output } : {}) } },
       handler: async (request, reply) => {
         const input = operation.method === 'GET' ? request.query : request.body;
+        if (isProbe && (await unready()).length > 0) reply.code(UNREADY);
         return admission.audited(request.raw, { name, operation, input }, () =>
           call(input, callContext(reply, cutOff)),
         );
       },
     });
   };
-  add('health', healthOperation, (input) => {
+  add('health', healthOperation, async (input) => {
     parseOrRefuse(healthOperation.input, input, 'input');
     return health();
+  });
+  add('live', PROBES.live, (input) => {
+    parseOrRefuse(PROBES.live.input, input, 'input');
+    return { status: 'alive' };
+  });
+  add('ready', PROBES.ready, async (input) => {
+    parseOrRefuse(PROBES.ready.input, input, 'input');
+    return readinessOf(await unready());
   });
   if (listAudit !== undefined)
     add('audit', auditOperation, async (input) => listAudit(parseOrRefuse(auditOperation.input, input, 'input')));

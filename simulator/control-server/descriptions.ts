@@ -5,7 +5,7 @@ import type { Description } from './openapi.js';
 const CONVENTIONS = `GET operations take their input from the query string, POST operations one JSON object. Unknown fields are refused by name.
 Every POST may be repeated, delayed or reordered: the same attempt gets the same answer, an older one is refused.
 Failures are problem+json (RFC 9457) with a \`code\` of the registry, whether the same call may succeed later (\`retryable\`), and what to do about it (\`action\`).
-Neither /healthz nor /openapi.json needs a token or a certificate; every other operation names the roles of which its caller needs one. Times are milliseconds since 1970-01-01 UTC.`;
+/livez, /readyz, /healthz and /openapi.json need no token and no certificate; every other operation names the roles of which its caller needs one. Times are milliseconds since 1970-01-01 UTC.`;
 
 const STREAM = `Writes come in as a framed stream by an HTTP upgrade of GET ${STREAM_PATH} to \`${STREAM_PROTOCOL}\` (role ${STREAM_ROLES.join(' or ')}): see docs/api/stream.md.`;
 

@@ -14,7 +14,7 @@ import {
 } from '../../contracts/attempt.js';
 import { auditEntrySchema } from '../../contracts/audit.js';
 import { problemSchema, reasonSchema } from '../../contracts/errors.js';
-import { healthSchema } from '../../contracts/health.js';
+import { healthSchema, readinessSchema } from '../../contracts/health.js';
 import { accessExportSchema, accessSchema } from '../../contracts/images.js';
 import {
   bookmarkSchema,
@@ -31,6 +31,7 @@ export const namedSchemas = z.registry<{ id: string }>();
 
 for (const [id, schema] of Object.entries({
   Health: healthSchema,
+  Readiness: readinessSchema,
   Problem: problemSchema,
   Reason: reasonSchema,
   AttemptRef: attemptRefSchema,

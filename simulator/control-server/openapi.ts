@@ -4,7 +4,8 @@ import swagger from '@fastify/swagger';
 import { fastify } from 'fastify';
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { healthOperation } from '../../contracts/health.js';
+import { problemSchema } from '../../contracts/errors.js';
+import { healthOperation, PROBES } from '../../contracts/health.js';
 import type { Role } from '../../contracts/roles.js';
 import type { Api, Operation } from '../../contracts/route.js';
 import type { BinaryRoute } from './binary-route.js';
@@ -25,6 +26,9 @@ const SECURITY_SCHEMES = {
   bearer: { type: 'http', scheme: 'bearer', description: BEARER },
   mutualTLS: { type: 'mutualTLS', description: MUTUAL_TLS },
 };
+
+/** What anybody may ask, and what looks nothing up. */
+const BARE_PATHS = new Set([healthOperation, PROBES.live, PROBES.ready].map(({ path }) => path));
 
 export interface Description {
   /** The process that serves the API: only its errors are listed. */
@@ -68,7 +72,7 @@ export async function openApiDocument(
   const neverCalled = (): never => {
     throw new Error('A route that only describes the API was called.');
   };
-  const operations = Object.entries<Operation>({ health: healthOperation, ...api });
+  const operations = Object.entries<Operation>({ health: healthOperation, ...PROBES, ...api });
   for (const [name, operation] of operations) {
     app.route({
       method: operation.method,
@@ -95,7 +99,17 @@ function schemaOf(name: string, operation: Operation): Record<string, unknown> {
     operationId: name,
     summary: operation.summary,
     [operation.method === 'GET' ? 'querystring' : 'body']: operation.input,
-    response: { 200: { description: 'The answer.', content: { 'application/json': { schema: operation.output } } } },
+    response: {
+      200: { description: 'The answer.', content: { 'application/json': { schema: operation.output } } },
+      ...(operation.answersUnready === true ? { 503: unreadyOf(operation) } : {}),
+    },
+  };
+}
+
+function unreadyOf({ output }: Operation): Record<string, unknown> {
+  return {
+    description: 'The process can not serve now.',
+    content: { 'application/json': { schema: output }, 'application/problem+json': { schema: problemSchema } },
   };
 }
 
@@ -120,9 +134,9 @@ function tidied(
   for (const [path, item] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(item)) {
       const { operationId, summary, responses, ...rest } = operation;
-      const problems = problemReferences(role, method === 'post' ? 'POST' : 'GET', path === healthOperation.path);
+      const problems = problemReferences(role, method === 'post' ? 'POST' : 'GET', BARE_PATHS.has(path));
       const security = securityOf(rolesOf.get(operationId) ?? []);
-      item[method] = { operationId, summary, security, ...rest, responses: { ...responses, ...problems } };
+      item[method] = { operationId, summary, security, ...rest, responses: { ...problems, ...responses } };
     }
   }
   const responses = problemResponses(role);

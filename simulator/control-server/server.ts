@@ -42,6 +42,8 @@ export interface ControlServerOptions<A extends Api> extends Description {
   readonly audit?: AuditLog | undefined;
   /** Sentences about what is degraded; empty when all is well. */
   readonly health: () => { readonly notes: readonly string[] };
+  /** Why the process can't serve now, in sentences without names. Default: it can. */
+  readonly unready?: (() => readonly string[] | Promise<readonly string[]>) | undefined;
   /** The process's wall clock, reported with its health. */
   readonly clock?: { readonly view: ClockView } | undefined;
   /** Answered at /metrics, after those that every process has. */
@@ -85,8 +87,9 @@ export function createControlServer<A extends Api & ServerAnswered>(options: Con
   setMaxListeners(0, cutOff.signal);
   let document: Promise<OpenApiDocument> | undefined;
 
-  const health = (): Health => {
-    const notes = [...options.health().notes, ...accessNotes(access)];
+  const unready = async (): Promise<readonly string[]> => (await options.unready?.()) ?? [];
+  const health = async (): Promise<Health> => {
+    const notes = [...new Set([...(await unready()), ...options.health().notes, ...accessNotes(access)])];
     if (audit?.note !== undefined) notes.push(audit.note);
     const clock = options.clock === undefined ? {} : { clock: options.clock.view };
     return { status: notes.length === 0 ? 'ok' : 'degraded', role, id, startedAtMs, ...clock, notes };
@@ -97,6 +100,7 @@ export function createControlServer<A extends Api & ServerAnswered>(options: Con
     operations: bindHandlers(api, options.handlers),
     binaryRoutes,
     health,
+    unready,
     metrics: async () => metricsPage(sources),
     document: async () => (document ??= openApiDocument(api, options, binaryRoutes)),
     listAudit:

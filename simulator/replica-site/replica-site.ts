@@ -148,6 +148,7 @@ function createServer(
       openImages: () => images.count,
       freeBytes: () => freeBytes(storage.volumesFolder),
     }),
+    unready: () => (site.failure === undefined ? [] : ['It can store nothing, so it takes no changes.']),
     log,
     binaryRoutes: [imageReadRoute(async ({ image, offset, length }) => images.read(image, offset, length))],
     onUpgrade: streamUpgrade({

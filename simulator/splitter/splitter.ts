@@ -34,7 +34,7 @@ import { type VolumeRows, volumeRows } from './volume-rows.js';
 const UNPROTECTED =
   'The volumes are served without protection: no write reaches the replica site. To protect them, start the splitter without VOLUME_MOVER_UNPROTECTED=1; each volume is then compared and sent anew.';
 
-export interface SplitterConfig extends Omit<ProcessConfig, 'role' | 'logLevel' | 'faults'> {
+export interface SplitterConfig extends Omit<ProcessConfig, 'role' | 'logLevel' | 'faults' | 'estateFile'> {
   readonly limits: SplitterLimits;
   /** Serves the volumes without marks, queue and streams, to measure what those cost. */
   readonly unprotected: boolean;

@@ -36,11 +36,14 @@ test('a cut link closes the streams and refuses control calls until it is restor
   expect(await refusal(appliance.control.siteVolumes({}))).toBe('LINK_DOWN');
   expect((await appliance.control.groups({})).groups).toMatchObject([{ state: 'DISCONNECTED', volumes: 3 }]);
   expect((await appliance.control.health({})).status).toBe('degraded');
+  const ready = async (): Promise<number> => (await fetch(`${appliance.url}/readyz`)).status;
+  expect(await ready()).toBe(503);
   const refused = await TestSplitter.connect(appliance.url, S1);
   await until(() => refused.closed, 'no stream is relayed');
   expect((await site.control.volumes({})).volumes).toHaveLength(3);
 
   await appliance.control.setLink({ cut: false });
+  await until(async () => (await ready()) === 200, 'it says that it can serve');
   const again = await TestSplitter.connect(appliance.url, S1);
   await again.attach(1, V1);
   again.write(1, 1, 0, block(1));
@@ -87,7 +90,11 @@ test('a splitter whose replica site went away is disconnected, and goes on with 
   await site.stop();
   await until(() => splitter.closed, 'the stream is closed');
   expect(await refusal(appliance.control.siteVolumes({}))).toBe('UNREACHABLE');
+  const ready = async (): Promise<number> => (await fetch(`${appliance.url}/readyz`)).status;
+  expect(await ready()).toBe(503);
   await world.site();
+  // Without any call of a splitter: a process that is not ready may get none.
+  await until(async () => (await ready()) === 200, 'it says that it can serve');
   const again = await TestSplitter.connect(appliance.url, S1);
   expect(await again.attach(1, V1)).toMatchObject({ type: 'attached', n: 1 });
 });

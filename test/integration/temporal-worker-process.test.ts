@@ -1,4 +1,4 @@
-// The worker as a process: it says when it is ready, works, answers for its health, and ends when
+// `volume-mover worker`: it says when it is ready, works, answers for its health, and ends when
 // asked to.
 import { Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
@@ -10,15 +10,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
-import { healthSchema } from '../../contracts/health.js';
+import { createMoverClient, readEstateFile } from '../../client/index.js';
+import { healthSchema, readinessSchema } from '../../contracts/health.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
 import { openTemporal, type OpenTemporal } from '../../estate/temporal/open.js';
 import { createNamespace } from '../support/namespace.js';
+import { TcpDetour } from '../support/tcp-detour.js';
 import { PATIENCE_MS, untilTrue } from '../support/until.js';
 
-const BUILT_WORKER = fileURLToPath(new URL('../../dist/workers/main.js', import.meta.url));
+const COMMAND = fileURLToPath(new URL('../../bin/volume-mover.js', import.meta.url));
 const addressSchema = z.object({ port: z.number() });
 const readySchema = z.strictObject({ ready: z.literal(true), role: z.literal('worker'), id: z.string(), url: z.url() });
 
@@ -63,7 +66,11 @@ interface StartedProcess {
  * An estate whose only appliance is a port where nobody listens: the worker must start all the
  * same.
  */
-function start(environment: Record<string, string> = {}, changes: Record<string, unknown> = {}): StartedProcess {
+function start(
+  environment: Record<string, string> = {},
+  changes: Record<string, unknown> = {},
+  flags: readonly string[] = [],
+): StartedProcess {
   const estate = join(folder, 'estate.json');
   writeFileSync(
     estate,
@@ -76,7 +83,7 @@ function start(environment: Record<string, string> = {}, changes: Record<string,
       ...changes,
     }),
   );
-  const child = spawn(process.execPath, [BUILT_WORKER], {
+  const child = spawn(process.execPath, [COMMAND, 'worker', ...flags], {
     env: {
       PATH: process.env['PATH'],
       HOME: folder,
@@ -108,6 +115,7 @@ test('says in one line that it is ready, is healthy, takes workflows, and ends c
     id: 'w1',
     notes: [],
   });
+  expect(await statusesOf(url)).toEqual(SERVES);
 
   const connection = await Connection.connect({ address: temporal.address });
   try {
@@ -148,7 +156,10 @@ test('is gone soon after SIGTERM though its appliance is frozen, and leaves the 
     const [running] = (await handle.describe()).raw.pendingActivities ?? [];
     return (running?.lastStartedTime ?? undefined) !== undefined;
   });
+  const { url } = await worker.ready;
   worker.child.kill('SIGTERM');
+  // It gives the step two seconds, in which it lives, and takes no more work.
+  await untilTrue('it says that it drains', PATIENCE_MS, async () => isDeepStrictEqual(await statusesOf(url), UNREADY));
   expect(await worker.exitCode).toBe(0);
   // The call was given up, not waited for until its own time limit.
   const { raw } = await handle.describe();
@@ -233,11 +244,34 @@ test('answers for its health while it waits for Temporal', async () => {
       status: 'degraded',
       notes: [`Temporal at 127.0.0.1:${port} has not answered yet.`, 'The worker takes no work: it is starting.'],
     });
+  expect(await statusesOf(`http://127.0.0.1:${health}`)).toEqual(UNREADY);
+});
+
+test('is unready while Temporal is away, and ready again when it is back, without a restart', async () => {
+  const detour = await TcpDetour.to(temporal.address);
+  try {
+    const worker = start({ TEMPORAL_ADDRESS: detour.address });
+    const { url } = await worker.ready;
+    const becomes = async (wanted: typeof SERVES): Promise<void> =>
+      untilTrue(`its probes say ${JSON.stringify(wanted)}`, PATIENCE_MS, async () =>
+        isDeepStrictEqual(await statusesOf(url), wanted),
+      );
+    await becomes(SERVES);
+    detour.close();
+    await becomes(UNREADY);
+    const { reasons } = readinessSchema.parse(await (await fetch(`${url}/readyz`)).json());
+    // What anybody may read names no address.
+    expect(reasons).toEqual(['Temporal does not answer.']);
+    detour.open();
+    await becomes(SERVES);
+  } finally {
+    detour.stop();
+  }
 });
 
 test('ends at once with a sentence when its estate file is wrong', async () => {
   const worker = start({}, { groups: [{ id: 'g1', appliance: 'a2' }] });
-  expect(await worker.exitCode).toBe(1);
+  expect(await worker.exitCode).toBe(2);
   expect(worker.log()).toContain('there is no appliance \\"a2\\"');
 });
 
@@ -248,9 +282,79 @@ test('ends with a sentence when its health port is taken', async () => {
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   const worker = start({}, { worker: { health: { port } } });
   expect(await worker.exitCode).toBe(1);
+  expect(worker.log()).toContain(`can't answer for its health at 127.0.0.1:${port}`);
   expect(worker.log()).toContain('EADDRINUSE');
+  expect(worker.log()).toContain('VOLUME_MOVER_HEALTH (--health); port 0 takes a free one');
   other.close();
 });
+
+test('several run on one host, each with an address of its own for its health', async () => {
+  const port = await unusedPort();
+  const estate = { worker: { health: { port } } };
+  const workers = [
+    start({}, estate),
+    start({ VOLUME_MOVER_HEALTH: '127.0.0.1:0' }, estate, ['--id', 'w2']),
+    start({ VOLUME_MOVER_HEALTH: `127.0.0.1:${port}` }, estate, ['--id', 'w3', '--health', '127.0.0.1:0']),
+  ];
+  const ready = await Promise.all(workers.map((worker) => worker.ready));
+  expect(ready.map(({ id }) => id)).toEqual(['w1', 'w2', 'w3']);
+  expect(ready[0]?.url).toBe(`http://127.0.0.1:${port}`);
+  for (const { id, url } of ready)
+    expect(await (await fetch(`${url}/healthz`)).json()).toMatchObject({ status: 'ok', id });
+});
+
+test('polls the task queue of its settings, on which clients of the same estate start their moves', async () => {
+  const taskQueue = `moves-${randomUUID()}`;
+  const worker = start({}, { worker: { health: { port: 0 }, taskQueue } });
+  await worker.ready;
+  expect(worker.log()).toContain(`"taskQueue":"${taskQueue}"`);
+  const mover = createMoverClient({
+    estate: readEstateFile(join(folder, 'estate.json')),
+    environment: { TEMPORAL_ADDRESS: temporal.address },
+  });
+  try {
+    const { moveId } = await mover.moves.start({ volume: 'v1', to: 'g9' });
+    // The worker has it: it asks the appliance, which is not there.
+    await untilTrue('a step of the move has failed', PATIENCE_MS, async () => {
+      const { progress } = await mover.moves.get(moveId);
+      return progress !== undefined;
+    });
+    await mover.moves.cancel(moveId);
+  } finally {
+    await mover.close();
+  }
+});
+
+test('ends at once with every mistake in its settings, from flags, variables and files', async () => {
+  const worker = start({ VOLUME_MOVER_WORKFLOW_SLOTS: 'many', TEMPORAL_TLS: 'on', VOLUME_MOVER_HEALTH: 'here' }, {}, [
+    '--activity-slots',
+    '0',
+    '--log-level',
+    'loud',
+    '--address',
+    'https://temporal',
+  ]);
+  // The command line's code for what no further try mends.
+  expect(await worker.exitCode).toBe(2);
+  for (const part of [
+    'VOLUME_MOVER_WORKFLOW_SLOTS (--workflow-slots): a whole number',
+    'VOLUME_MOVER_ACTIVITY_SLOTS (--activity-slots): a whole number',
+    'VOLUME_MOVER_LOG_LEVEL: ',
+    'VOLUME_MOVER_HEALTH: host:port',
+    'TEMPORAL_TLS: ',
+    'TEMPORAL_ADDRESS: ',
+  ])
+    expect(worker.log()).toContain(part);
+});
+
+/** Status codes of the probes of a worker that takes work, and of one that lives and takes none. */
+const SERVES = { '/livez': 200, '/readyz': 200, '/healthz': 200 };
+const UNREADY = { '/livez': 200, '/readyz': 503, '/healthz': 503 };
+
+async function statusesOf(url: string): Promise<Record<string, number>> {
+  const asked = Object.keys(SERVES).map(async (path) => [path, (await fetch(`${url}${path}`)).status] as const);
+  return Object.fromEntries(await Promise.all(asked));
+}
 
 /** The type's number in the server's API. */
 const KEYWORD = 2;

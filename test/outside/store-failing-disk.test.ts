@@ -53,9 +53,13 @@ test.each<FailingCall>(['write', 'meta', 'sync'])(
     }
     await splitter.confirmed(1, TRIES);
     expect(await notesOf(site)).toMatch(/can't be stored in \S+site\/rows since/);
+    const statuses = async () =>
+      Promise.all(['livez', 'readyz', 'healthz'].map(async (path) => (await fetch(`${site.url}/${path}`)).status));
+    expect(await statuses()).toEqual([200, 503, 503]);
     calls.mend();
     await until(async () => (await bookmark('after')) === 'not refused', 'a bookmark is stored');
     expect(await notesOf(site)).not.toContain('site/rows');
+    expect(await statuses()).toEqual([200, 200, 200]);
   },
 );
 

@@ -73,7 +73,7 @@ describe('on this Node.js, with the compiler', () => {
       ...blocks,
     );
     expect(compiled, 'tsc --strict').toEqual({ exitCode: 0, stdout: '', stderr: '' });
-    estate = await stranger.start('00-estate.js', /^ready: /m);
+    estate = await stranger.start(['00-estate.js'], /^ready: /m);
   });
 
   afterAll(async () => {
@@ -155,6 +155,13 @@ describe('on this Node.js, with the compiler', () => {
     const listed = await stranger.node(command, 'volumes');
     expect(listed).toMatchObject({ exitCode: 0, stderr: '' });
     expect(listed.stdout).toContain('vm-4-disk-0');
+  });
+
+  test('the command starts a worker beside that of the estate', async () => {
+    const command = join('node_modules', '.bin', 'volume-mover');
+    const words = [command, 'worker', '--id', 'second', '--health', '127.0.0.1:0', '--activity-slots', '20'];
+    const worker = await stranger.start(words, /^\{"ready":true,"role":"worker","id":"second"/m);
+    expect(await stop(worker)).toBe(0);
   });
 });
 

@@ -110,11 +110,11 @@ export class Stranger {
   }
 
   /**
-   * Starts a module and waits for a line. Whoever starts it stops it.
+   * Starts a module with its arguments and waits for a line. Whoever starts it stops it.
    * @throws Error with its output when it ends before that line
    */
-  async start(name: string, line: RegExp): Promise<ChildProcess> {
-    const child = spawn(this.#node, [name], {
+  async start(words: readonly string[], line: RegExp): Promise<ChildProcess> {
+    const child = spawn(this.#node, words, {
       cwd: this.folder,
       env: this.#env({}),
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -128,7 +128,7 @@ export class Stranger {
         });
     });
     const ended = once(child, 'close').then(() => {
-      throw new Error(`${name} ended before it said ${line}: ${output}`);
+      throw new Error(`${words.join(' ')} ended before it said ${line}: ${output}`);
     });
     // Its end after that line is no failure.
     ended.catch(() => undefined);

@@ -111,7 +111,7 @@ class Typist {
 
   async #start(line: string, expected: readonly string[]): Promise<void> {
     const [, program = ''] = /^node (\S+) &$/.exec(line) ?? [];
-    this.#estate = await this.#stranger.start(program, new RegExp(`^${expected.at(-1) ?? ''}$`, 'm'));
+    this.#estate = await this.#stranger.start([program], new RegExp(`^${expected.at(-1) ?? ''}$`, 'm'));
   }
 
   async #run(line: string): Promise<string[]> {

@@ -8,6 +8,8 @@ export interface StandInOptions {
   readonly apiKey?: string;
   /** Code of gRPC for each call but the connection's own. Default: 0. */
   readonly code?: number;
+  /** The end of the only call that `code` is for. Default: every call. */
+  readonly codeFor?: string;
   /** Certificate, key and authority, in PEM; callers must then show a certificate. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string };
 }
@@ -26,7 +28,7 @@ export class TemporalStandIn {
   readonly calls: StandInCall[] = [];
   readonly #server: Http2Server | Http2SecureServer;
 
-  constructor({ apiKey, code = 0, tls }: StandInOptions = {}) {
+  constructor({ apiKey, code = 0, codeFor = '', tls }: StandInOptions = {}) {
     this.#server =
       tls === undefined ? createServer() : createSecureServer({ ...tls, requestCert: true, rejectUnauthorized: true });
     this.#server.on('stream', (stream, headers) => {
@@ -43,7 +45,8 @@ export class TemporalStandIn {
         stream.respond({ ...head, 'grpc-status': UNAUTHENTICATED, 'grpc-message': 'unknown key' }, { endStream: true });
         return;
       }
-      if (code !== 0 && !String(headers[':path']).endsWith('/GetSystemInfo')) {
+      const path = String(headers[':path']);
+      if (code !== 0 && !path.endsWith('/GetSystemInfo') && path.endsWith(codeFor)) {
         stream.respond({ ...head, 'grpc-status': String(code), 'grpc-message': 'no' }, { endStream: true });
         return;
       }

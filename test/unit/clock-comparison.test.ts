@@ -6,6 +6,7 @@ import { workerClockWarnings } from '../../client/moves/worker-clock.js';
 import { estateSchema } from '../../contracts/estate.js';
 import { ClockSkews } from '../../simulator/appliance/clock-skews.js';
 import { type HealthServer, startHealthServer } from '../../workers/health-server.js';
+import { probesOf } from '../../workers/probes.js';
 import { SettableClock } from '../support/settable-clock.js';
 import { ESTATE } from './site-core-fixture.js';
 
@@ -77,15 +78,18 @@ test("a plan is told of the worker's clock, and is none the worse when no worker
   server = await startHealthServer({
     host: '127.0.0.1',
     port: 0,
-    health: async () => ({
-      status: 'ok',
-      role: 'worker',
-      id: 'worker-1',
-      startedAtMs: 0,
-      clock: { wallMs },
-      notes: [],
+    routes: probesOf({
+      // Its clock is told though it takes no work now.
+      unready: async () => ['Temporal does not answer.'],
+      health: async () => ({
+        status: 'degraded',
+        role: 'worker',
+        id: 'worker-1',
+        startedAtMs: 0,
+        clock: { wallMs },
+        notes: ['Temporal does not answer.'],
+      }),
     }),
-    metrics: async () => '',
   });
   const port = Number(new URL(server.url).port);
   expect(await workerClockWarnings(estateOfWorker(port))).toEqual([

@@ -9,10 +9,18 @@ import { z } from 'zod';
 
 import { SEARCH_ATTRIBUTES } from '../../contracts/search-attributes.js';
 import { RETENTION_DAYS } from '../../estate/temporal/retention.js';
-import { compose, composeEstate, document, OUR_IMAGE, ours, services } from '../support/compose-file.js';
+import { compose, composeEstate, document, OUR_IMAGE, ours, PROJECT, services } from '../support/compose-file.js';
 
 const isOneShot = (name: string): boolean =>
   services.some(([, { depends_on }]) => depends_on[name]?.condition === 'service_completed_successfully');
+
+test('the image has what starts a worker, and starts it as people and docker-compose.yml do', async () => {
+  const command = ['node', 'bin/volume-mover.js', 'worker'];
+  const image = await readFile(join(PROJECT, 'Dockerfile'), 'utf8');
+  expect(image).toContain(`CMD ${JSON.stringify(command).replaceAll(',', ', ')}`);
+  expect(image).toContain('COPY --from=build /app/bin ./bin');
+  expect(compose.services['worker']?.command).toEqual(command);
+});
 
 describe('docker-compose.yml', () => {
   test('is a valid Compose file by the specification', async () => {
@@ -80,7 +88,7 @@ describe('docker-compose.yml', () => {
     const controls = [estate.replicaSite, ...estate.appliances, ...estate.splitters].map(({ control }) => control);
     for (const { url, port } of controls) {
       const { hostname, port: urlPort } = new URL(url ?? '');
-      expect(compose.services[hostname]?.healthcheck?.test.join(' ')).toContain(`127.0.0.1:${port}/healthz`);
+      expect(compose.services[hostname]?.healthcheck?.test.join(' ')).toContain(`127.0.0.1:${port}/readyz`);
       expect(Number(urlPort)).toBe(port);
     }
   });

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { applianceApi } from '../../contracts/appliance-api.js';
+import { PROBES } from '../../contracts/health.js';
 import { replicaSiteApi } from '../../contracts/replica-site-api.js';
 import { splitterApi } from '../../contracts/splitter-api.js';
 import {
@@ -64,14 +65,17 @@ test.each(names)(
 test('every operation of the table is in the document under its own name', async () => {
   const { paths } = await documents.appliance();
   const ids = Object.values(paths).flatMap((item) => Object.values(item).map((operation) => operation.operationId));
-  expect(new Set(ids)).toEqual(new Set(Object.keys(applianceApi)));
+  expect(new Set(ids)).toEqual(new Set([...Object.keys(applianceApi), ...Object.keys(PROBES)]));
 });
 
 test('the document says which roles an operation needs, that health needs none, and which codes there are', async () => {
   const document = await documents.splitter();
   expect(document['openapi']).toBe('3.1.0');
   expect(Object.keys(document.components['securitySchemes'] ?? {})).toEqual(['bearer', 'mutualTLS']);
-  expect(document.paths['/healthz']?.['get']?.['security']).toEqual([]);
+  for (const path of ['/healthz', '/livez', '/readyz']) expect(document.paths[path]?.['get']?.['security']).toEqual([]);
+  expect(document.paths['/readyz']?.['get']?.responses).toMatchObject({
+    503: { content: { 'application/json': { schema: { $ref: '#/components/schemas/Readiness' } } } },
+  });
   expect(document.paths['/v1/volumes']?.['get']?.['security']).toEqual([{ bearer: ['read'] }, { mutualTLS: ['read'] }]);
   expect(document.paths['/v1/volumes/source']?.['post']?.['security']).toEqual([
     { bearer: ['admin'] },

@@ -129,6 +129,23 @@ test('health says ok without notes and degraded with them', async () => {
   expect(await health()).toMatchObject({ status: 'degraded', notes: ['The bitmap was lost.'] });
 });
 
+test('a process that can not serve says so by its status codes, and goes on living', async () => {
+  const reasons: string[] = [];
+  const { url } = await started({ unready: () => reasons, access: accessWith({ token: 'secret' }) });
+  const statuses = async (method: string) =>
+    Promise.all(['/livez', '/readyz', '/healthz'].map(async (path) => (await fetch(url + path, { method })).status));
+  expect(await statuses('GET')).toEqual([200, 200, 200]);
+  reasons.push('It can store nothing.');
+  for (const method of ['GET', 'HEAD']) expect(await statuses(method), method).toEqual([200, 503, 503]);
+  const ready: unknown = await (await fetch(`${url}/readyz`)).json();
+  expect(ready).toEqual({ status: 'not-ready', reasons });
+  // A typed caller gets the report whatever the status.
+  const { health } = createApiClient(sampleApi, { baseUrl: url });
+  expect(await health({})).toMatchObject({ status: 'degraded', notes: reasons });
+  // What else is refused while it can not serve is still a problem.
+  expect((await problemOf(await fetch(`${url}/readyz?colour=red`))).code).toBe('INVALID_REQUEST');
+});
+
 test('an unforeseen error is INTERNAL, logged with its stack and not shown', async () => {
   const fail = (): never => {
     throw new TypeError('the password is swordfish');

@@ -131,7 +131,7 @@ test('a batch is kept as short as it can be said', () => {
 });
 
 type Described = Parameters<typeof warningsOf>[0];
-const KNOWN = { hasWorkers: true, groups: undefined };
+const KNOWN = { taskQueue: 'volume-mover', hasWorkers: true, groups: undefined };
 
 function described(changes: { [K in keyof Described]?: Partial<Described[K]> } = {}): Described {
   const checked = checkSchedule(GOOD);
@@ -154,7 +154,7 @@ function described(changes: { [K in keyof Described]?: Partial<Described[K]> } =
 }
 
 function seen(checked: ReturnType<typeof checkSchedule>) {
-  const { typedSearchAttributes } = actionOf(checked);
+  const { typedSearchAttributes } = actionOf(checked, 'volume-mover');
   return {
     type: 'startWorkflow' as const,
     workflowType: 'moveBatch',

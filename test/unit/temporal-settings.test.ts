@@ -234,6 +234,64 @@ describe('mistakes', () => {
     expect(refusalOf(() => readTemporalSettings(given)).message).toContain(says);
   });
 
+  test('a profile with misspelt names and values of a wrong type is refused, each by its place', () => {
+    const toml = [
+      '[profile.default]',
+      'adress = "h:1"',
+      'namespace = 5',
+      '[profile.default.tls]',
+      'disabled = "yes"',
+      'servername = "h"',
+      'disable_host_verification = true',
+      '[profile.default.grpc_meta]',
+      'tenant = 7',
+      // Nobody looks into a profile that is not used.
+      '[profile.other]',
+      'adress = "h:1"',
+    ].join('\n');
+    const { reasons } = refusalOf(() => readTemporalSettings({ TEMPORAL_CONFIG_FILE: placed('temporal.toml', toml) }));
+    const file = `TEMPORAL_CONFIG_FILE (${join(folder, 'temporal.toml')}), profile "default", `;
+    expect(reasons.map(({ subject, message }) => `${subject.replace(file, '')}: ${message}`).sort()).toEqual([
+      'adress: there is no such setting; there are address, namespace, api_key, tls, codec, grpc_meta',
+      'grpc_meta.tenant: "7" is no text: write it in quotes',
+      'namespace: "5" is no text: write it in quotes',
+      'tls.disable_host_verification: the SDK always verifies the server: take it out, and name the authority by server_ca_cert_path',
+      'tls.disabled: "yes" is neither true nor false; both are written without quotes',
+      'tls.servername: there is no such setting; there are disabled, client_cert_path, client_cert_data, client_key_path, client_key_data, server_ca_cert_path, server_ca_cert_data, server_name, disable_host_verification',
+    ]);
+  });
+
+  test.each([
+    [
+      'profiles under a misspelt name',
+      '[profiles.default]\naddress = "h:1"\n',
+      'profiles: there is no such setting; there are profile',
+    ],
+    [
+      'a profile that is no table',
+      '[profile]\ndefault = "h:1"\n',
+      'profile.default: "h:1" stands where a table is expected',
+    ],
+  ])('%s are refused', (_what, toml, says) => {
+    const given = { TEMPORAL_CONFIG_FILE: placed('temporal.toml', toml) };
+    expect(refusalOf(() => readTemporalSettings(given)).message).toContain(says);
+  });
+
+  test('a default profile of another server than the estate’s is not looked into', () => {
+    const toml = '[profile.default]\naddress = "other:1"\nnamspace = "n"\n';
+    const estate = { temporal: { host: 'h', port: 1, uiPort: 2 } };
+    const { connection } = readTemporalSettings({ TEMPORAL_CONFIG_FILE: placed('temporal.toml', toml) }, estate);
+    expect(connection.address).toBe('h:1');
+  });
+
+  test('a key of a profile is named by its profile', () => {
+    const toml = '[profile.far]\naddress = "far:1"\napi_key = "k"\ntls.disabled = true\n';
+    const given = { TEMPORAL_CONFIG_FILE: placed('temporal.toml', toml), TEMPORAL_PROFILE: 'far' };
+    const { message } = refusalOf(() => readTemporalSettings(given));
+    expect(message).toContain('profile "far", api_key: others could read it');
+    expect(message).not.toContain('TEMPORAL_API_KEY');
+  });
+
   test('a file without profiles is no mistake', () => {
     const { source, connection } = readTemporalSettings({ TEMPORAL_CONFIG_FILE: placed('temporal.toml', '') });
     expect({ source, connection }).toEqual({ source: 'default', connection: { address: '127.0.0.1:7233' } });
@@ -279,6 +337,13 @@ describe('a server that checks who calls', () => {
       const wrong = { ...environment, TEMPORAL_API_KEY: 'wrong' };
       await expect(connectTemporal({}, wrong)).rejects.toMatchObject({ code: 'UNAUTHORIZED' });
       await expect(workerConnects(wrong)).rejects.toThrow('check TEMPORAL_API_KEY');
+      const ofProfile = {
+        ...environment,
+        TEMPORAL_API_KEY: '',
+        TEMPORAL_CONFIG_FILE: placed('temporal.toml', '[profile.default]\napi_key = "wrong"\n'),
+      };
+      await expect(connectTemporal({}, ofProfile)).rejects.toThrow('profile "default", api_key, the certificate');
+      await expect(workerConnects(ofProfile)).rejects.toThrow('profile "default", api_key, the certificate');
       // The system's authorities do not know this one.
       const { TEMPORAL_TLS_SERVER_CA_CERT_PATH: _, ...unknown } = environment;
       await expect(workerConnects(unknown)).rejects.toThrow('name its authority by TEMPORAL_TLS_SERVER_CA_CERT_PATH');

@@ -81,7 +81,7 @@ export class Moves {
     const worker = await createWorker({
       connection,
       namespace: inject('temporalNamespace'),
-      taskQueue: this.taskQueue,
+      settings: { taskQueue: this.taskQueue },
       workflowBundle: { codePath: inject('workflowBundlePath') },
       ports: this.live.faults.wrap(this.live.world.ports()),
       identity,
@@ -124,7 +124,7 @@ export class Moves {
   }
 }
 
-async function connect(): Promise<NativeConnection> {
+export async function connect(): Promise<NativeConnection> {
   return NativeConnection.connect({ address: inject('temporalAddress') });
 }
 
