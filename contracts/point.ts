@@ -1,7 +1,7 @@
 // Recovery points: consistent cuts of a group. Each is a vector of positions in its members'
 // lineages.
 import { z } from 'zod';
-import { attemptRefSchema } from './attempt.js';
+import { attemptRefSchema, wayBackSchema } from './attempt.js';
 import { clockDoubtSchema } from './clock.js';
 import { groupIdSchema, moveIdSchema, pointIdSchema, volumeIdSchema, type VolumeId } from './ids.js';
 import { countSchema, durationMsSchema, epochSchema, positionSchema, timeMsSchema } from './numbers.js';
@@ -148,6 +148,8 @@ export const ownershipSchema = z.strictObject({
   toMs: timeMsSchema.optional(),
   /** The move that brought the volume here; absent for its first group. */
   move: moveIdSchema.optional(),
+  /** The way back of that move, open or ended; absent if it had none, or is forgotten. */
+  wayBack: wayBackSchema.optional(),
 });
 export type Ownership = z.infer<typeof ownershipSchema>;
 

@@ -43,9 +43,11 @@ import {
   ownershipSchema,
   recoveryPointSchema,
 } from './point.js';
+import { REVERSIBLE_MS_MAX } from './move.js';
 import { siteProcessesApi } from './processes.js';
 import { repairReplicaApi } from './repair.js';
 import { reportsApi } from './report.js';
+import { requestSchema } from './request.js';
 import { groupJournalSchema, keepRequestSchema, retentionPolicySchema } from './retention.js';
 import type { Role } from './roles.js';
 import { operation } from './route.js';
@@ -124,6 +126,17 @@ export const siteVolumeSchema = z.strictObject({
    * volume may abort it.
    */
   openAttempt: attemptRefSchema.optional(),
+  /** The open way back of the move that brought it here. */
+  wayBack: z
+    .strictObject({
+      move: moveIdSchema,
+      /** The group that the volumes came from. */
+      to: groupIdSchema,
+      untilMs: timeMsSchema,
+      /** Volumes of the move: they go back together. */
+      volumes: countSchema,
+    })
+    .optional(),
   /** The virtual machine that owns the disk. */
   vm: vmSchema.optional(),
   labels: labelsSchema.optional(),
@@ -139,7 +152,10 @@ export const siteGroupSchema = z.strictObject({
   /** How often the appliance closes a recovery point. */
   pointEveryMs: durationMsSchema,
   volumes: countSchema,
-  /** Places reserved for volumes of open attempts, until the attempts' leases run out. */
+  /**
+   * Places reserved: for volumes of open attempts, until the attempts' leases run out, and for
+   * volumes of moves that can be reversed.
+   */
   reserved: countSchema,
   retention: retentionPolicySchema,
   journal: groupJournalSchema,
@@ -153,6 +169,18 @@ export type SiteGroup = z.infer<typeof siteGroupSchema>;
  * process ends.
  */
 const distributionSchema = z.strictObject({ volume: volumeIdSchema, paused: z.boolean() });
+
+/** A move that can be reversed now. */
+const openWayBackSchema = z.strictObject({
+  move: moveIdSchema,
+  volumes: z.array(volumeIdSchema),
+  /** The group that has the volumes now. */
+  group: groupIdSchema,
+  /** The group that they came from. */
+  to: groupIdSchema,
+  untilMs: timeMsSchema,
+});
+export type OpenWayBack = z.infer<typeof openWayBackSchema>;
 
 export const drainProgressSchema = z.strictObject({
   /** Whether everything up to every cut is applied to the replica volumes. */
@@ -197,6 +225,8 @@ export const attemptsApi = {
        * zombie can't renew for ever.
        */
       deadlineAfterMs: durationMsSchema,
+      /** How long after the commit the move can be reversed. Default: it can't be relied on. */
+      reversibleForMs: durationMsSchema.max(REVERSIBLE_MS_MAX).optional(),
       floor: floorSchema.optional(),
     }),
     output: attemptRecordSchema,
@@ -282,6 +312,23 @@ export const attemptsApi = {
     roles: ['read'],
     summary: 'The record of an attempt.',
     input: z.strictObject({ move: moveIdSchema, n: z.coerce.number().int().min(1) }),
+    output: attemptRecordSchema,
+  }),
+  waysBack: operation({
+    method: 'GET',
+    path: '/v1/ways-back',
+    roles: ['read'],
+    summary: 'The open ways back: moves that can be reversed, with until when.',
+    input: pageInput,
+    output: z.strictObject({ waysBack: z.array(openWayBackSchema), next: z.string().optional() }),
+  }),
+  finalize: operation({
+    method: 'POST',
+    path: '/v1/ways-back/finalize',
+    roles: ['operate'],
+    summary:
+      'End the way back of a move: its old group keeps nothing for it any more. One that has ended stays as it is. Refused (NOT_REVERSIBLE) for a move without one.',
+    input: requestSchema.extend({ move: moveIdSchema }),
     output: attemptRecordSchema,
   }),
 } as const;

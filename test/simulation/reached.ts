@@ -108,6 +108,9 @@ const DECLARED_MARKS: readonly string[] = [
   'seal refused: ATTEMPT_ABORTED',
   'seal refused: STORAGE_FULL',
   "the site's own join",
+  'way back: finalized',
+  'way back: reversed',
+  'way back: taken',
   'zeroes',
 ];
 

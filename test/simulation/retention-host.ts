@@ -166,6 +166,13 @@ export class RetentionHost {
             policy: retention,
             ageMs: siteMoment.ageMs,
             inUse: new Set(this.#inUse),
+            waysBack: [...site.state.attempts.values()].flatMap(({ record: { contents, wayBack } }) =>
+              wayBack === undefined || contents?.from !== group || wayBack.ended !== undefined
+                ? []
+                : wayBack.untilMs <= siteMoment.ageMs
+                  ? []
+                  : [{ sinceMs: wayBack.sinceMs, volumes: contents.volumes }],
+            ),
             droppedForRoom: journal.pointsDropped,
           },
         ];

@@ -19,6 +19,7 @@ import type { Claim } from '../../simulator/replica-site/core/attach.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
 import { cutsReached, findPoint, pointsOf } from '../../simulator/replica-site/core/points.js';
 import { pointIdOf, type VolumeRow } from '../../simulator/replica-site/core/rows.js';
+import { wayBackOf } from '../../simulator/replica-site/core/listings.js';
 import { inventoryVolume, pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
 import type { SiteState } from '../../simulator/replica-site/core/state.js';
 import type { PendingVerdict } from '../../simulator/splitter/core/splitter-core.js';
@@ -1164,7 +1165,9 @@ export class World {
         retention: row.retention,
         journal: row.journal,
         volumes: site.state.membersOf(group).length,
-        reserved: attempts.reservedIn(site.state, group, this.siteMoment.monotonicMs),
+        reserved:
+          attempts.reservedIn(site.state, group, this.siteMoment.monotonicMs) +
+          attempts.keptIn(site.state, group, this.siteMoment).size,
       };
     };
     const calls: ApplianceCalls = {
@@ -1194,6 +1197,8 @@ export class World {
       retireGroup: unused,
       closePoint: unused,
       markPoint: unused,
+      waysBack: unused,
+      finalize: unused,
       pauseGroup: unused,
       resumeGroup: unused,
       setLink: unused,
@@ -1346,7 +1351,8 @@ export class World {
     if (record.state !== 'OPEN' || contents === undefined) return;
     this.witness.opened(record, deadlineAfterMs, nowMs);
     const { state } = this.site;
-    const taken = state.memberCount(contents.to) + attempts.reservedIn(state, contents.to, nowMs);
+    const kept = attempts.keptIn(state, contents.to, this.siteMoment).size;
+    const taken = state.memberCount(contents.to) + attempts.reservedIn(state, contents.to, nowMs) + kept;
     const { volumesMax } = state.group(contents.to);
     if (taken > volumesMax)
       this.witness.break(`${contents.to} has room for ${volumesMax} volumes, and ${taken} have a place`);
@@ -1388,6 +1394,7 @@ export class World {
       undistributedBytes: this.site.undistributedBytes(volume),
       initializing: row.openHole !== undefined,
       ...(openAttempt === undefined ? {} : { openAttempt }),
+      ...wayBackOf(this.site.state, row, this.siteMoment.ageMs),
     };
   }
 }

@@ -2,12 +2,25 @@
 import type { replicaSiteApi } from '../../../contracts/replica-site-api.js';
 import type { Handlers } from '../../control-server/handlers.js';
 import * as attempts from '../core/attempts.js';
+import { pageOfWaysBack } from '../core/listings.js';
+import { finalizeMove } from '../core/ways-back.js';
 import type { Journals } from '../journals.js';
 import type { Site } from '../site.js';
 
 type AttemptCalls = Pick<
   Handlers<typeof replicaSiteApi>,
-  'ticketFloor' | 'open' | 'renew' | 'drain' | 'seal' | 'bookmark' | 'adopt' | 'resolve' | 'get' | 'join'
+  | 'ticketFloor'
+  | 'open'
+  | 'renew'
+  | 'drain'
+  | 'seal'
+  | 'bookmark'
+  | 'adopt'
+  | 'resolve'
+  | 'get'
+  | 'join'
+  | 'waysBack'
+  | 'finalize'
 >;
 
 export function attemptCalls(site: Site, journals: Journals): AttemptCalls {
@@ -42,6 +55,11 @@ export function attemptCalls(site: Site, journals: Journals): AttemptCalls {
       }),
     resolve: (input) => site.change((state, now) => attempts.answerVerdict(state, input, now)),
     get: (attempt) => attempts.getAttempt(state, attempt),
+    waysBack: (input) => {
+      const { items: waysBack, ...rest } = pageOfWaysBack(state, input, site.now.ageMs);
+      return { waysBack, ...rest };
+    },
+    finalize: (input) => site.change((changed, now) => finalizeMove(changed, input, now)),
     join: ({ attempt, point }) => site.change((state) => attempts.joinAttempt(state, attempt, point)),
   };
 }

@@ -39,6 +39,6 @@ export function replicaSiteCalls(options: CallsOptions): Handlers<typeof replica
     ...lifecycleCalls(site, journals, images),
     ...imageCalls(options, images),
     ...journalCalls(options),
-    ...reportCalls(reports),
+    ...reportCalls(reports, site),
   };
 }

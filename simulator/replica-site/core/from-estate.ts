@@ -76,6 +76,8 @@ function followGroup(state: SiteState, group: GroupId, file: GroupSettings): voi
   const said = waits ? (known.declared?.appliance ?? known.appliance) : file.appliance;
   const declared = { appliance: said, volumesMax, pointEveryMs, retention };
   if (isDeepStrictEqual(known.declared, declared)) return;
+  // Volumes may come back into it: it stays as it was promised until their ways back have ended.
+  if (state.unendedWaysBack(group).length > 0) return;
   const appliance = said === known.declared?.appliance ? known.appliance : said;
   if (known.retired === undefined) state.bringBack('appliance', appliance);
   state.groups.put(group, { ...known, ...declared, appliance, declared });

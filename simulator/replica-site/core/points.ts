@@ -18,10 +18,11 @@ import type { Keep, KeepRequest } from '../../../contracts/retention.js';
 import { type GroupRow, pointIdOf, type PointRow, type VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
 import type { SiteMoment } from './terms.js';
+import { holdIn } from './ways-back.js';
 
 /**
  * Most points without a bookmark that a group keeps, whatever its policy says: each names every
- * member, and all are in memory.
+ * member, and all are in memory. What ways back hold comes on top, for as long as they are open.
  */
 export const UNNAMED_POINTS_PER_GROUP_MAX = 45_000;
 
@@ -122,7 +123,7 @@ export function addPoint(state: SiteState, input: NewPoint, now?: SiteMoment): R
       ? { ...group, lastPointAtMs: atMs, lastOrder: number, snapshots: following }
       : { ...group, snapshots: [...(group.snapshots ?? []), ...(order === (group.lastOrder ?? 0) ? [number] : [])] },
   );
-  dropOldest(state, input.group);
+  dropOldest(state, input.group, now?.ageMs ?? 0);
   return point;
 }
 
@@ -450,11 +451,13 @@ function contains(point: RecoveryPoint, volume: VolumeId): boolean {
   return point.members.some((member) => member.volume === volume);
 }
 
-function dropOldest(state: SiteState, group: GroupId): void {
+function dropOldest(state: SiteState, group: GroupId, ageMs: number): void {
   if (state.pointCount(group) <= UNNAMED_POINTS_PER_GROUP_MAX) return;
+  const hold = holdIn(state, group, ageMs);
   const unnamed = state
     .pointsOfGroup(group)
-    .filter((row) => row.point.bookmark === undefined && row.pinnedBy === undefined);
+    .filter((row) => row.point.bookmark === undefined && row.pinnedBy === undefined)
+    .filter((row) => hold?.holds(row) !== true);
   const excess = unnamed.length - UNNAMED_POINTS_PER_GROUP_MAX;
   if (excess <= 0) return;
   for (const { point } of unnamed.toSorted((a, b) => inTimelineOrder(a.point, b.point)).slice(0, excess))

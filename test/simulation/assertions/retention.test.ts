@@ -39,7 +39,16 @@ function point(number: number, hours: number, fields: object = {}, row: Partial<
 }
 
 function look(rows: readonly PointRow[], fields: Partial<GroupLook> = {}): GroupLook {
-  return { group: G1, rows, policy: POLICY, ageMs: NOW_MS, inUse: new Set(), droppedForRoom: 0, ...fields };
+  return {
+    group: G1,
+    rows,
+    policy: POLICY,
+    ageMs: NOW_MS,
+    inUse: new Set(),
+    waysBack: [],
+    droppedForRoom: 0,
+    ...fields,
+  };
 }
 
 const bookmark = (keep: unknown): object => ({ bookmark: { name: 'kept', pending: false, keep } });
