@@ -9,6 +9,7 @@ import { cancelCommand } from './commands/cancel.js';
 import { closeCommand } from './commands/close.js';
 import { completeCommand, completionCommand } from './commands/completion.js';
 import { estateCommand } from './commands/estate.js';
+import { finalizeCommand } from './commands/finalize.js';
 import { groupCommand } from './commands/group.js';
 import { groupsCommand } from './commands/groups.js';
 import { imagesCommand } from './commands/images.js';
@@ -99,6 +100,7 @@ function createProgram(context: CommandContext, usage: Usage): Command {
     abortCommand,
     cancelCommand,
     reverseCommand,
+    finalizeCommand,
     recoverCommand,
     verifyCommand,
     verificationCommand,
