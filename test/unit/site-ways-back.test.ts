@@ -102,6 +102,17 @@ describe('the old group keeps a place', () => {
     expect(add(END_MS)).toBe('not refused');
   });
 
+  test('which no other move takes', () => {
+    site.open(1, { move: 'other', volumes: [V2], nowMs: 0 });
+    site.commit(ref(1, 'other'));
+    move();
+    site.state.groups.put(G1, { ...site.state.group(G1), volumesMax: 1 });
+    const take = (nowMs: number) =>
+      codeOf(() => site.open(1, { move: 'taker', volumes: [V2], from: G2, to: G1, nowMs }));
+    expect(take(COMMIT_MS)).toBe('GROUP_FULL');
+    expect(take(END_MS)).toBe('not refused');
+  });
+
   test('which the way back takes, and does not count twice meanwhile', () => {
     move();
     const reserved = () => pageOfGroups(site.state, { group: G1, limit: 1 }, momentAt(COMMIT_MS)).items[0]?.reserved;
