@@ -379,6 +379,15 @@ const REGISTRY = {
     exit: 'failed',
     raisedBy: ['orchestrator'],
   },
+  BOOKMARK_LOCKED: {
+    title: 'The bookmark is locked',
+    action:
+      'Nothing was changed. Until the lock ends nobody can delete the point, rename it or shorten how long it is kept; that can be lengthened.',
+    status: 409,
+    retryable: false,
+    exit: 'refused',
+    raisedBy: ['replica-site'],
+  },
   STILL_REVERSIBLE: {
     title: 'The move that brought the volume here can still be reversed',
     action:

@@ -35,11 +35,22 @@ export const leftOutReasonSchema = z.enum([
 export const leftOutSchema = z.strictObject({ volume: volumeIdSchema, reason: leftOutReasonSchema });
 export type LeftOut = z.infer<typeof leftOutSchema>;
 
+/** Nobody deletes the point before then, or shortens how long it is kept; nor does any policy. */
+export const lockSchema = z.strictObject({
+  /** Its end, by the clock of ages. */
+  untilMs: timeMsSchema,
+  /** Who locked it last, and why. */
+  operator: z.string(),
+  reason: z.string(),
+});
+
 export const bookmarkSchema = z.strictObject({
   name: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX),
   /** True until the attempt's verdict. An aborted attempt leaves no bookmark. */
   pending: z.boolean(),
   keep: keepSchema.default('policy'),
+  /** It is kept at least as long as it is locked. */
+  lock: lockSchema.optional(),
   attempt: attemptRefSchema.optional(),
 });
 export type Bookmark = z.infer<typeof bookmarkSchema>;

@@ -48,7 +48,7 @@ import { siteProcessesApi } from './processes.js';
 import { repairReplicaApi } from './repair.js';
 import { reportsApi } from './report.js';
 import { requestSchema } from './request.js';
-import { groupJournalSchema, keepRequestSchema, retentionPolicySchema } from './retention.js';
+import { groupJournalSchema, keepRequestSchema, LOCK_MS_MAX, retentionPolicySchema } from './retention.js';
 import type { Role } from './roles.js';
 import { operation } from './route.js';
 import { verifyReplicaApi } from './verify.js';
@@ -362,6 +362,15 @@ export const pointsApi = {
       name: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX).optional(),
       keep: keepRequestSchema,
     }),
+    output: recoveryPointSchema,
+  }),
+  lockPoint: operation({
+    method: 'POST',
+    path: '/v1/points/lock',
+    roles: ['operate'],
+    summary:
+      'Lock the bookmark of a recovery point for a time from now on: whoever asks, it is kept so long, and keeps its name. A lock is only ever lengthened (BOOKMARK_LOCKED).',
+    input: requestSchema.extend({ point: pointIdSchema, forMs: durationMsSchema.min(1).max(LOCK_MS_MAX) }),
     output: recoveryPointSchema,
   }),
   findPoint: operation({

@@ -13,6 +13,7 @@ import { finalizeCommand } from './commands/finalize.js';
 import { groupCommand } from './commands/group.js';
 import { groupsCommand } from './commands/groups.js';
 import { imagesCommand } from './commands/images.js';
+import { lockCommand } from './commands/lock.js';
 import { moveCommand } from './commands/move.js';
 import { abortCommand, approveCommand, pauseCommand, resumeCommand } from './commands/move-requests.js';
 import { movesCommand } from './commands/moves.js';
@@ -86,6 +87,7 @@ function createProgram(context: CommandContext, usage: Usage): Command {
     estateCommand,
     pointsCommand,
     bookmarkCommand,
+    lockCommand,
     planCommand,
     moveCommand,
     movesCommand,

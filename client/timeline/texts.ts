@@ -5,6 +5,11 @@ import { wayBackText } from '../moves/way-back.js';
 import { time } from '../text/format.js';
 import type { PointOwner } from '../points/list.js';
 
+/** How long a bookmark is kept. @example "until 2026-12-01T00:00:00.000Z, locked until …" */
+export function bookmarkKeepText({ keep, lock }: Bookmark): string {
+  return lock === undefined ? keepText(keep) : `${keepText(keep)}, locked until ${time(lock.untilMs)}`;
+}
+
 /** A keep in words. @example "policy", "for ever", "until 2026-12-01T00:00:00.000Z" */
 export function keepText(keep: Keep): string {
   if (typeof keep === 'object') return `until ${time(keep.untilMs)}`;

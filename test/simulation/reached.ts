@@ -99,6 +99,7 @@ const DECLARED_MARKS: readonly string[] = [
   'resolve: OPEN',
   'resolve: unknown',
   'retention: a person kept a point',
+  'retention: a person locked a point',
   'retention: by policy',
   'retention: for room',
   'retention: forgot a hole',

@@ -1197,6 +1197,7 @@ export class World {
       retireGroup: unused,
       closePoint: unused,
       markPoint: unused,
+      lockPoint: unused,
       waysBack: unused,
       finalize: unused,
       pauseGroup: unused,

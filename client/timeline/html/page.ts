@@ -2,7 +2,7 @@
 import type { Hole, Ownership } from '../../../contracts/point.js';
 import { htmlDocument } from '../../html/document.js';
 import type { MarkedPoint, Timeline } from '../timeline.js';
-import { bookmarkText, keepText, ownerText, spanBackText } from '../texts.js';
+import { bookmarkText, bookmarkKeepText, ownerText, spanBackText } from '../texts.js';
 import { counted, time } from '../../text/format.js';
 import { drawChart } from './chart.js';
 import { DetailsTable } from './details.js';
@@ -160,7 +160,7 @@ function bookmarkTable(bookmarks: readonly MarkedPoint[]): string {
       time(point.atMs),
       escaped(point.group),
       point.kind,
-      keepText(bookmark.keep),
+      bookmarkKeepText(bookmark),
       escaped(point.id),
     ]);
   return section('Bookmarks', bookmarks.length, htmlTable(BOOKMARK_COLUMNS, rows));

@@ -15,6 +15,7 @@ import {
   type RecoveryPoint,
 } from '../../../contracts/point.js';
 import type { Keep, KeepRequest } from '../../../contracts/retention.js';
+import { refuseLocked } from './bookmark-locks.js';
 import { type GroupRow, pointIdOf, type PointRow, type VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
 import type { SiteMoment } from './terms.js';
@@ -236,7 +237,7 @@ export function keepFrom(asked: KeepRequest | undefined, fromMs: number): Keep {
 /**
  * Sets the name or the keep of a point's bookmark.
  * @throws MoverError POINT_NOT_FOUND; INVALID_REQUEST (no name and no bookmark, or another name for
- * a bookmark that a move made)
+ * a bookmark that a move made); BOOKMARK_LOCKED
  */
 export function markPoint(
   state: SiteState,
@@ -250,6 +251,7 @@ export function markPoint(
     throw new MoverError('INVALID_REQUEST', `Point ${input.point} has no bookmark yet: give it a name.`);
   if (bookmark?.attempt !== undefined && name !== bookmark.name)
     throw new MoverError('INVALID_REQUEST', `The bookmark "${bookmark.name}" was made by a move and keeps its name.`);
+  if (bookmark !== undefined) refuseLocked(row.point.id, bookmark, { name, keep: keepFrom(input.keep, ageMs) }, ageMs);
   const kept = { ...bookmark, name, pending: bookmark?.pending ?? false, keep: keepFrom(input.keep, ageMs) };
   const point: RecoveryPoint = { ...row.point, bookmark: kept };
   state.points.put(point.id, { ...row, point });

@@ -55,6 +55,8 @@ function heldBy({ rows, inUse, ageMs }: GroupLook, { point, pinnedBy }: PointRow
   if (pinnedBy !== undefined) return `${pinnedBy.move} needs it`;
   if (point.bookmark?.pending === true) return 'its bookmark is pending';
   if (inUse.has(point.id)) return 'an image of it is open';
+  const lockedUntilMs = point.bookmark?.lock?.untilMs ?? 0;
+  if (ageMs < lockedUntilMs) return `it is locked until ${lockedUntilMs}`;
   if (keep === 'forever') return 'its bookmark is kept for ever';
   if (typeof keep === 'object' && ageMs < keep.untilMs) return `its bookmark is promised until ${keep.untilMs}`;
   return undefined;
