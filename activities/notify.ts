@@ -113,6 +113,7 @@ async function open(
     to: to.group,
     leaseMs: options.leaseMs,
     deadlineAfterMs: options.attemptDeadlineMs,
+    ...(options.reversibleForMs === undefined ? {} : { reversibleForMs: options.reversibleForMs }),
     ...(floor === undefined ? {} : { floor }),
   };
   const record = await applianceOf(ports, from.appliance).calls.open(opening).catch(rethrowOvertaken);

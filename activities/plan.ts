@@ -3,6 +3,7 @@ import type { Endpoint } from '../contracts/attempt.js';
 import { hasRemedy } from '../contracts/error-registry.js';
 import { MoverError, type ErrorCode, type Reason } from '../contracts/errors.js';
 import type { MoveId } from '../contracts/ids.js';
+import { isoTime } from '../contracts/iso-time.js';
 import type { MovePlan, ParsedMoveInput } from '../contracts/move.js';
 import type { SiteVolume } from '../contracts/replica-site-api.js';
 import type { SplitterVolume } from '../contracts/splitter-api.js';
@@ -40,6 +41,13 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
     const holder = holderOf(volume, own);
     if (holder !== undefined)
       addReason('VOLUME_BUSY', volume.volume, `volume "${volume.volume}" is being moved by ${holder}`);
+    const { wayBack } = volume;
+    if (wayBack !== undefined && !isAlongWayBack(wayBack, volumes, input))
+      addReason(
+        'STILL_REVERSIBLE',
+        volume.volume,
+        `volume "${volume.volume}" can go back to group "${wayBack.to}" until ${isoTime(wayBack.untilMs)}, and move nowhere else, since move ${wayBack.move} of ${wayBack.volumes} volumes is reversible; to end that: volume-mover finalize ${wayBack.move} --reason <why>`,
+      );
   }
   const sources = new Set(volumes.map((volume) => volume.group));
   if (sources.size > 1)
@@ -70,8 +78,10 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
   if (target?.retired !== undefined) addReason('GROUP_RETIRED', 'to', `group "${input.to}" is retired`);
   // What the move itself has reserved is in the group's count already.
   const hasReserved = ({ openAttempt }: SiteVolume): boolean => openAttempt !== undefined && openAttempt.move === own;
-  const arriving = volumes.filter((volume) => volume.group !== input.to && !hasReserved(volume)).length;
-  if (target !== undefined && target.volumes + target.reserved + arriving > target.volumesMax) {
+  // The old group of a reversible move keeps a place for each of its volumes.
+  const hasPlace = (volume: SiteVolume): boolean => hasReserved(volume) || volume.wayBack?.to === input.to;
+  const arriving = volumes.filter((volume) => volume.group !== input.to && !hasPlace(volume)).length;
+  if (target !== undefined && arriving > 0 && target.volumes + target.reserved + arriving > target.volumesMax) {
     addReason(
       'GROUP_FULL',
       'to',
@@ -90,6 +100,15 @@ export async function planMove(ports: Ports, input: ParsedMoveInput, own?: MoveI
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
   };
+}
+
+/** Whether the move takes all volumes of a way back to where they came from. */
+function isAlongWayBack(
+  { move, to, volumes: count }: NonNullable<SiteVolume['wayBack']>,
+  moving: readonly SiteVolume[],
+  input: ParsedMoveInput,
+): boolean {
+  return to === input.to && moving.filter(({ wayBack }) => wayBack?.move === move).length === count;
 }
 
 /** The other move that holds the volume, if one does. */

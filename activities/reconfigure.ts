@@ -25,7 +25,7 @@ export async function reconfigure(
   flushed: Flushed,
   run: StepRun,
 ): Promise<Reconfigured> {
-  const { decidedAtMs, left, seals } = await adopt(ports, context);
+  const { decidedAtMs, left, seals, wayBack } = await adopt(ports, context);
   run.heartbeat({ doing: 'teaching splitters', bytesLeft: 0 });
   const learned = await sendVerdict(ports, context);
   const joined = await waitForJoin(ports, context, run);
@@ -34,6 +34,7 @@ export async function reconfigure(
   }
   return {
     committedAtMs: decidedAtMs,
+    ...(wayBack === undefined ? {} : { reversibleUntilMs: wayBack.untilMs }),
     learnedAtMs: learned.length === 0 ? decidedAtMs : Math.max(...learned.map((entry) => entry.atMs)),
     left: { point: left.point, name: left.name },
     joined,

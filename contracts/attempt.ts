@@ -106,6 +106,35 @@ export const termSchema = z.strictObject({
 });
 export type Term = z.infer<typeof termSchema>;
 
+/** How the way back of a move ended. */
+export const wayBackEndSchema = z.strictObject({
+  /** Wall time. */
+  atMs: timeMsSchema,
+  /**
+   * `reversed`: the volumes moved back. `finalized`: a person ended it. `over`: its time ran out.
+   * `lost`: a volume is no longer where the move put it, though no move took it from there.
+   */
+  why: z.enum(['reversed', 'finalized', 'over', 'lost']),
+  /** The move that took the volumes back. */
+  move: moveIdSchema.optional(),
+  /** Who ended it by hand, and why. */
+  operator: z.string().optional(),
+  reason: z.string().optional(),
+});
+
+/**
+ * The way back of a committed move that was started as reversible. While it is open, the old group
+ * keeps a place for each volume, and the points that it had of them at the commit.
+ */
+export const wayBackSchema = z.strictObject({
+  /** When it was opened (the commit), and until when it is open, by the clock of ages. */
+  sinceMs: timeMsSchema,
+  untilMs: timeMsSchema,
+  /** Absent while it is open. */
+  ended: wayBackEndSchema.optional(),
+});
+export type WayBack = z.infer<typeof wayBackSchema>;
+
 export const attemptStateSchema = z.enum(['OPEN', 'COMMITTED', 'ABORTED']);
 
 /**
@@ -135,6 +164,8 @@ export const attemptRecordSchema = z.strictObject({
        */
       lease: termSchema.optional(),
       deadline: termSchema.optional(),
+      /** How long after the commit the move can be reversed; absent if that was not asked for. */
+      reversibleForMs: durationMsSchema.optional(),
       /** Written by earlier versions from a wall clock; ignored now. */
       leaseExpiresAtMs: timeMsSchema.optional(),
       deadlineMs: timeMsSchema.optional(),
@@ -151,6 +182,8 @@ export const attemptRecordSchema = z.strictObject({
     .optional(),
   /** The first point of the new group that contains every moved volume. */
   joined: z.strictObject({ point: pointIdSchema, name: z.string() }).optional(),
+  /** Set at the commit of a reversible move. */
+  wayBack: wayBackSchema.optional(),
   decidedAtMs: timeMsSchema.optional(),
   /** The instant of `decidedAtMs` on the monotonic clock, for durations. */
   decided: instantSchema.optional(),

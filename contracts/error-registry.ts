@@ -379,6 +379,33 @@ const REGISTRY = {
     exit: 'failed',
     raisedBy: ['orchestrator'],
   },
+  BOOKMARK_LOCKED: {
+    title: 'The bookmark is locked',
+    action:
+      'Nothing was changed. Until the lock ends nobody can delete the point, rename it or shorten how long it is kept; that can be lengthened.',
+    status: 409,
+    retryable: false,
+    exit: 'refused',
+    raisedBy: ['replica-site'],
+  },
+  STILL_REVERSIBLE: {
+    title: 'The move that brought the volume here can still be reversed',
+    action:
+      'Nothing was changed. Reverse that move, wait until its way back has ended, or end it now: volume-mover finalize <move-id> --reason <why>; then repeat the command.',
+    status: 409,
+    retryable: false,
+    exit: 'refused',
+    raisedBy: ['replica-site', 'orchestrator'],
+  },
+  NOT_REVERSIBLE: {
+    title: 'The move has no way back that is kept',
+    action:
+      'Nothing to end: only a move that was started with --reversible, and is committed, has one. To move its volumes back: volume-mover reverse <move-id>',
+    status: 409,
+    retryable: false,
+    exit: 'refused',
+    raisedBy: ['replica-site'],
+  },
   VOLUME_BUSY: {
     title: 'Another operation on the volume is under way',
     action:

@@ -26,6 +26,12 @@ export const LEASE_MS_DEFAULT = 60_000;
  */
 const LEASE_MS_MIN = 1_000;
 const LEASE_MS_MAX = 600_000;
+/**
+ * Longest time for which a move can be reversed: a weekend and some days. Meanwhile the old group
+ * keeps places and points, so the time must end.
+ */
+export const REVERSIBLE_MS_MAX = 7 * 24 * 3_600_000;
+const REVERSIBLE_MS_MIN = 1_000;
 
 export const moveOptionsSchema = z.strictObject({
   leaseMs: durationMsSchema.min(LEASE_MS_MIN).max(LEASE_MS_MAX).default(LEASE_MS_DEFAULT),
@@ -45,6 +51,11 @@ export const moveOptionsSchema = z.strictObject({
    * points.
    */
   keepLeft: keepRequestSchema.optional(),
+  /**
+   * Time after the commit for which `reverse` sends nothing again and is not refused: the old group
+   * keeps a place for each volume, and its points of them. Default: it keeps neither.
+   */
+  reversibleForMs: durationMsSchema.min(REVERSIBLE_MS_MIN).max(REVERSIBLE_MS_MAX).optional(),
   /**
    * Latest time to raise a fence, milliseconds since 1970. After it the move ends with
    * WINDOW_CLOSED and nothing has changed.
@@ -271,6 +282,8 @@ export const moveReportSchema = z.strictObject({
   fencedMs: durationMsSchema,
   cutAtMs: timeMsSchema,
   committedAtMs: timeMsSchema,
+  /** The end of the way back, as the commit set it; absent for a move without one. */
+  reversibleUntilMs: timeMsSchema.optional(),
   bookmarks: z.strictObject({
     left: z.strictObject({ point: pointIdSchema, group: groupIdSchema, name: z.string() }),
     joined: z.strictObject({ point: pointIdSchema, group: groupIdSchema, name: z.string() }),

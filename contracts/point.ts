@@ -1,7 +1,7 @@
 // Recovery points: consistent cuts of a group. Each is a vector of positions in its members'
 // lineages.
 import { z } from 'zod';
-import { attemptRefSchema } from './attempt.js';
+import { attemptRefSchema, wayBackSchema } from './attempt.js';
 import { clockDoubtSchema } from './clock.js';
 import { groupIdSchema, moveIdSchema, pointIdSchema, volumeIdSchema, type VolumeId } from './ids.js';
 import { countSchema, durationMsSchema, epochSchema, positionSchema, timeMsSchema } from './numbers.js';
@@ -35,11 +35,22 @@ export const leftOutReasonSchema = z.enum([
 export const leftOutSchema = z.strictObject({ volume: volumeIdSchema, reason: leftOutReasonSchema });
 export type LeftOut = z.infer<typeof leftOutSchema>;
 
+/** Nobody deletes the point before then, or shortens how long it is kept; nor does any policy. */
+export const lockSchema = z.strictObject({
+  /** Its end, by the clock of ages. */
+  untilMs: timeMsSchema,
+  /** Who locked it last, and why. */
+  operator: z.string(),
+  reason: z.string(),
+});
+
 export const bookmarkSchema = z.strictObject({
   name: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX),
   /** True until the attempt's verdict. An aborted attempt leaves no bookmark. */
   pending: z.boolean(),
   keep: keepSchema.default('policy'),
+  /** It is kept at least as long as it is locked. */
+  lock: lockSchema.optional(),
   attempt: attemptRefSchema.optional(),
 });
 export type Bookmark = z.infer<typeof bookmarkSchema>;
@@ -148,6 +159,8 @@ export const ownershipSchema = z.strictObject({
   toMs: timeMsSchema.optional(),
   /** The move that brought the volume here; absent for its first group. */
   move: moveIdSchema.optional(),
+  /** The way back of that move, open or ended; absent if it had none, or is forgotten. */
+  wayBack: wayBackSchema.optional(),
 });
 export type Ownership = z.infer<typeof ownershipSchema>;
 

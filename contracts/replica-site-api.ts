@@ -43,10 +43,12 @@ import {
   ownershipSchema,
   recoveryPointSchema,
 } from './point.js';
+import { REVERSIBLE_MS_MAX } from './move.js';
 import { siteProcessesApi } from './processes.js';
 import { repairReplicaApi } from './repair.js';
 import { reportsApi } from './report.js';
-import { groupJournalSchema, keepRequestSchema, retentionPolicySchema } from './retention.js';
+import { requestSchema } from './request.js';
+import { groupJournalSchema, keepRequestSchema, LOCK_MS_MAX, retentionPolicySchema } from './retention.js';
 import type { Role } from './roles.js';
 import { operation } from './route.js';
 import { verifyReplicaApi } from './verify.js';
@@ -124,6 +126,17 @@ export const siteVolumeSchema = z.strictObject({
    * volume may abort it.
    */
   openAttempt: attemptRefSchema.optional(),
+  /** The open way back of the move that brought it here. */
+  wayBack: z
+    .strictObject({
+      move: moveIdSchema,
+      /** The group that the volumes came from. */
+      to: groupIdSchema,
+      untilMs: timeMsSchema,
+      /** Volumes of the move: they go back together. */
+      volumes: countSchema,
+    })
+    .optional(),
   /** The virtual machine that owns the disk. */
   vm: vmSchema.optional(),
   labels: labelsSchema.optional(),
@@ -141,7 +154,10 @@ export const siteGroupSchema = z.strictObject({
   /** The RPO that was set for it; absent: what its interval of points allows. */
   rpoMsMax: durationMsSchema.optional(),
   volumes: countSchema,
-  /** Places reserved for volumes of open attempts, until the attempts' leases run out. */
+  /**
+   * Places reserved: for volumes of open attempts, until the attempts' leases run out, and for
+   * volumes of moves that can be reversed.
+   */
   reserved: countSchema,
   retention: retentionPolicySchema,
   journal: groupJournalSchema,
@@ -163,6 +179,18 @@ export type OpenAttempt = z.infer<typeof openAttemptSchema>;
  * process ends.
  */
 const distributionSchema = z.strictObject({ volume: volumeIdSchema, paused: z.boolean() });
+
+/** A move that can be reversed now. */
+const openWayBackSchema = z.strictObject({
+  move: moveIdSchema,
+  volumes: z.array(volumeIdSchema),
+  /** The group that has the volumes now. */
+  group: groupIdSchema,
+  /** The group that they came from. */
+  to: groupIdSchema,
+  untilMs: timeMsSchema,
+});
+export type OpenWayBack = z.infer<typeof openWayBackSchema>;
 
 export const drainProgressSchema = z.strictObject({
   /** Whether everything up to every cut is applied to the replica volumes. */
@@ -220,6 +248,8 @@ export const attemptsApi = {
        * zombie can't renew for ever.
        */
       deadlineAfterMs: durationMsSchema,
+      /** How long after the commit the move can be reversed. Default: it can't be relied on. */
+      reversibleForMs: durationMsSchema.max(REVERSIBLE_MS_MAX).optional(),
       floor: floorSchema.optional(),
     }),
     output: attemptRecordSchema,
@@ -307,6 +337,23 @@ export const attemptsApi = {
     input: z.strictObject({ move: moveIdSchema, n: z.coerce.number().int().min(1) }),
     output: attemptRecordSchema,
   }),
+  waysBack: operation({
+    method: 'GET',
+    path: '/v1/ways-back',
+    roles: ['read'],
+    summary: 'The open ways back: moves that can be reversed, with until when.',
+    input: pageInput,
+    output: z.strictObject({ waysBack: z.array(openWayBackSchema), next: z.string().optional() }),
+  }),
+  finalize: operation({
+    method: 'POST',
+    path: '/v1/ways-back/finalize',
+    roles: ['operate'],
+    summary:
+      'End the way back of a move: its old group keeps nothing for it any more. One that has ended stays as it is. Refused (NOT_REVERSIBLE) for a move without one.',
+    input: requestSchema.extend({ move: moveIdSchema }),
+    output: attemptRecordSchema,
+  }),
 } as const;
 
 export const pointsApi = {
@@ -338,6 +385,15 @@ export const pointsApi = {
       name: z.string().min(1).max(BOOKMARK_NAME_LENGTH_MAX).optional(),
       keep: keepRequestSchema,
     }),
+    output: recoveryPointSchema,
+  }),
+  lockPoint: operation({
+    method: 'POST',
+    path: '/v1/points/lock',
+    roles: ['operate'],
+    summary:
+      'Lock the bookmark of a recovery point for a time from now on: whoever asks, it is kept so long, and keeps its name. A lock is only ever lengthened (BOOKMARK_LOCKED).',
+    input: requestSchema.extend({ point: pointIdSchema, forMs: durationMsSchema.min(1).max(LOCK_MS_MAX) }),
     output: recoveryPointSchema,
   }),
   findPoint: operation({

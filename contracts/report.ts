@@ -1,6 +1,7 @@
 // Durable reports: the replica site keeps them after Temporal has dropped the history of a move or
 // batch.
 import { z } from 'zod';
+import { wayBackSchema } from './attempt.js';
 import { batchIdSchema, batchItemSchema, batchLeftOutSchema, batchReportSchema } from './batch.js';
 import { problemSchema } from './errors.js';
 import { groupIdSchema, moveIdSchema, volumeIdSchema } from './ids.js';
@@ -30,6 +31,8 @@ export const storedMoveReportSchema = z.strictObject({
   seq: countSchema.optional(),
   /** Set for a move that is done, even if its verification failed afterwards. */
   report: moveReportSchema.optional(),
+  /** The way back of a reversible move as it is now, or how it ended; filled in when it is read. */
+  wayBack: wayBackSchema.optional(),
   /** Set for a move that is not done: how far it came. */
   progress: moveProgressSchema.optional(),
   /** Set for a move that is not done: why it failed. */

@@ -9,6 +9,12 @@ const GIB = 1024 ** 3;
 /** Longest period of a policy: ten years. */
 const PERIOD_MS_MAX = 3_660 * DAY_MS;
 
+/**
+ * Longest lock of a bookmark: a year and a day. Nobody can end a lock, and what it holds fills the
+ * group's journal. It can be lengthened again and again.
+ */
+export const LOCK_MS_MAX = 366 * DAY_MS;
+
 const periodSchema = durationMsSchema.max(PERIOD_MS_MAX);
 
 /**

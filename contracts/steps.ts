@@ -46,6 +46,8 @@ export interface Snapshot {
 
 export interface Reconfigured {
   readonly committedAtMs: number;
+  /** The end of the way back, as the commit set it; absent for a move without one. */
+  readonly reversibleUntilMs?: number;
   /** When the last splitter learned the verdict. */
   readonly learnedAtMs: number;
   readonly joined: { readonly point: PointId; readonly name: string };

@@ -15,6 +15,7 @@ export interface WishFlags extends GlobalFlags {
   readonly queue?: boolean;
   readonly fenceFrom?: number;
   readonly fenceBy?: number;
+  readonly reversible?: number;
 }
 
 export interface MoveInputFlags extends WishFlags {
@@ -43,7 +44,7 @@ export function moveInputOf(volumes: readonly string[], flags: MoveInputFlags): 
 
 /** The part of an input that is the same for any volumes and groups. */
 export function wishesOf(flags: WishFlags): ReverseInput {
-  const { operator, reason, verify, keepLeft, manual, queue, fenceFrom, fenceBy } = flags;
+  const { operator, reason, verify, keepLeft, manual, queue, fenceFrom, fenceBy, reversible } = flags;
   return {
     ...(operator === undefined ? {} : { operator }),
     ...(reason === undefined ? {} : { reason }),
@@ -54,6 +55,7 @@ export function wishesOf(flags: WishFlags): ReverseInput {
       ...(keepLeft === undefined ? {} : { keepLeft }),
       ...(fenceFrom === undefined ? {} : { fenceFromMs: fenceFrom }),
       ...(fenceBy === undefined ? {} : { fenceByMs: fenceBy }),
+      ...(reversible === undefined ? {} : { reversibleForMs: reversible }),
     },
   };
 }

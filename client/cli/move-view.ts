@@ -1,4 +1,5 @@
 // Shows a move to people: its progress line by line, and its report at the end.
+import type { WayBack } from '../../contracts/attempt.js';
 import {
   type Heartbeat,
   MOVE_STEPS,
@@ -9,6 +10,7 @@ import {
 } from '../../contracts/move.js';
 import { namesOf } from '../batches/batch-lines.js';
 import type { Move } from '../moves/move-client.js';
+import { wayBackText } from '../moves/way-back.js';
 import { printable } from '../text/printable.js';
 import { bytes, duration, time } from '../text/format.js';
 import { nextOfMove } from './next-commands.js';
@@ -71,16 +73,19 @@ export function newSteps(progress: MoveProgress, shown: number): readonly StepRe
   return progress.steps.slice(shown);
 }
 
-export function reportLines(report: MoveReport): string[] {
+/** @param wayBack as it is now, if that is known */
+export function reportLines(report: MoveReport, wayBack?: WayBack): string[] {
   const { from, to, volumes, bookmarks, abortedAttempts } = report;
   const resent = volumes.reduce((sum, volume) => sum + volume.resentBytes, 0);
   const backlog = volumes.reduce((sum, volume) => sum + volume.backlogBytes, 0);
   const holes = volumes.flatMap((volume) => volume.holes);
+  const back = wayBackText(report, wayBack);
   return [
     `Moved ${volumes.map(({ volume }) => volume).join(', ')} from ${from.group} to ${to.group} in ${duration(report.endedAtMs - report.startedAtMs)}.`,
     `  fenced      ${duration(report.fencedMs)}, backlog ${bytes(backlog)}, sent again ${bytes(resent)}`,
     `  bookmarks   ${from.group}: ${bookmarks.left.point} "${bookmarks.left.name}"`,
     `              ${to.group}: ${bookmarks.joined.point} "${bookmarks.joined.name}"`,
+    ...(back === undefined ? [] : [`  way back    ${back}`]),
     ...volumes.map(
       ({ volume, epochBefore, epochAfter, cut }) =>
         `  ${volume}  epoch ${epochBefore} → ${epochAfter}, cut at position ${cut.position}`,
@@ -118,7 +123,7 @@ function stageText(stage: MoveStage | undefined): string {
 
 /** A move at one moment, for `status`. */
 export function moveLines(move: Move): string[] {
-  const { progress, report, error, url, doing } = move;
+  const { progress, report, error, url, doing, wayBack } = move;
   const ended = move.endedAtMs === undefined ? '' : `, ended ${time(move.endedAtMs)}`;
   return [
     `Move ${move.moveId}: ${move.state}${progress === undefined || move.state !== 'running' ? '' : ` (${progress.stage})`}`,
@@ -129,7 +134,7 @@ export function moveLines(move: Move): string[] {
     ...(progress === undefined || doing === undefined ? [] : [`  … ${progress.stage}: ${doingText(doing)}`]),
     ...(progress?.waitsFor === undefined ? [] : [`  ${progress.waitsFor}`]),
     ...(url === undefined ? [] : [`  ${url}`]),
-    ...(report === undefined ? [] : reportLines(report)),
+    ...(report === undefined ? [] : reportLines(report, wayBack)),
     ...(error === undefined ? [] : [`  ${error.message} (${error.code})`]),
     ...(move.state === 'running' ? nextOfMove(move.workflowId) : []),
   ];

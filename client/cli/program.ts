@@ -10,9 +10,11 @@ import { closeCommand } from './commands/close.js';
 import { completeCommand, completionCommand } from './commands/completion.js';
 import { doctorCommand } from './commands/doctor.js';
 import { estateCommand } from './commands/estate.js';
+import { finalizeCommand } from './commands/finalize.js';
 import { groupCommand } from './commands/group.js';
 import { groupsCommand } from './commands/groups.js';
 import { imagesCommand } from './commands/images.js';
+import { lockCommand } from './commands/lock.js';
 import { moveCommand } from './commands/move.js';
 import { abortCommand, approveCommand, pauseCommand, resumeCommand } from './commands/move-requests.js';
 import { movesCommand } from './commands/moves.js';
@@ -88,6 +90,7 @@ function createProgram(context: CommandContext, usage: Usage): Command {
     doctorCommand,
     pointsCommand,
     bookmarkCommand,
+    lockCommand,
     planCommand,
     moveCommand,
     movesCommand,
@@ -102,6 +105,7 @@ function createProgram(context: CommandContext, usage: Usage): Command {
     abortCommand,
     cancelCommand,
     reverseCommand,
+    finalizeCommand,
     recoverCommand,
     verifyCommand,
     verificationCommand,

@@ -6,7 +6,7 @@ import { reportLines, stepLine } from './move-view.js';
 
 export function storedReportLines(stored: StoredMoveReport): string[] {
   const { move, outcome, volumes, from, to, startedAtMs, endedAtMs, operator, reason, batch, seq } = stored;
-  const { report, progress, problem } = stored;
+  const { report, progress, problem, wayBack } = stored;
   return [
     `Move ${move}: ${outcome}`,
     `  started ${time(startedAtMs)}, ended ${time(endedAtMs)}`,
@@ -14,7 +14,7 @@ export function storedReportLines(stored: StoredMoveReport): string[] {
     ...(operator === undefined ? [] : [`  asked for by ${printable(operator)}`]),
     ...(reason === undefined ? [] : [`  because ${printable(reason)}`]),
     ...(batch === undefined ? [] : [`  move ${seq ?? '?'} of batch ${batch}`]),
-    ...(report === undefined ? [] : reportLines(report)),
+    ...(report === undefined ? [] : reportLines(report, wayBack)),
     ...(progress?.steps ?? []).map(stepLine),
     ...(problem === undefined ? [] : [`  ${problem.detail} (${problem.code})`]),
     ...(problem?.reasons ?? []).map((listed) => `  - ${listed.message} (${listed.code})`),

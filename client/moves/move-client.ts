@@ -1,4 +1,5 @@
 // The SDK's client for moves.
+import type { WayBack } from '../../contracts/attempt.js';
 import type { MoveId } from '../../contracts/ids.js';
 import type { Heartbeat, MoveInput, MovePlan, MoveProgress, MoveReport } from '../../contracts/move.js';
 import type { OperatorRequest } from '../../contracts/request.js';
@@ -30,6 +31,11 @@ export interface Move extends StartedMove, DescribedWorkflow<MoveState, MoveProg
    * been up. From the step's newest heartbeat, every 2 s; absent while there is none.
    */
   readonly doing?: Heartbeat;
+  /**
+   * The way back of a reversible move: until when it is open, or how it ended. Absent for other
+   * moves, and while no appliance answers.
+   */
+  readonly wayBack?: WayBack;
 }
 
 export interface ListedMove extends StartedMove, ListedWorkflow<MoveState> {
@@ -39,6 +45,8 @@ export interface ListedMove extends StartedMove, ListedWorkflow<MoveState> {
   readonly to?: string;
   /** Coarse stage of a running move. */
   readonly stage?: string;
+  /** The end of its open way back; absent for other moves, and while no appliance answers. */
+  readonly reversibleUntilMs?: number;
 }
 
 export interface StartMoveOptions extends StartOptions {
@@ -123,6 +131,12 @@ export interface MoveClient extends WorkflowClient<MoveInput, StartedMove, Move,
    * @throws MOVE_NOT_FOUND, MOVE_REQUEST_REFUSED when the move has moved nothing; those of `start`
    */
   reverse(id: string, wishes?: ReverseInput, options?: ReverseOptions): Promise<StartedMove>;
+  /**
+   * Ends the way back of a move that was started as reversible: from now on its old group keeps
+   * nothing for it. Resolves with a sentence, also when it had ended before.
+   * @throws MOVE_NOT_FOUND, NOT_REVERSIBLE, UNREACHABLE
+   */
+  finalize(id: string, request: OperatorRequest): Promise<string>;
   /**
    * The stored report of an ended move, whatever its outcome. The replica site keeps it after
    * Temporal's history is gone. @throws REPORT_NOT_FOUND

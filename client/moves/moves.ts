@@ -21,7 +21,7 @@ import { type OperatorRequest, requestSchema } from '../../contracts/request.js'
 import type { StoredMoveReport } from '../../contracts/report.js';
 import { keywordOf } from '../../contracts/search-attributes.js';
 import { attributesAtStart, SEARCH_KEYS } from '../../contracts/search-pairs.js';
-import type { Ports } from '../../control/ports.js';
+import { anyAppliance, type Ports } from '../../control/ports.js';
 import { DeadAttempts } from '../doctor/dead-attempts.js';
 import { ask } from '../temporal/ask.js';
 import type { TemporalAccess } from '../temporal/connection.js';
@@ -46,7 +46,7 @@ import type {
 import { MEASURED_MAX, outlookOf } from './outlook.js';
 import { planWithClocks } from './plan.js';
 import { planChecks } from './plan-checks.js';
-import { getReport, moveOf, storedOf } from './reports.js';
+import { getReport, moveOf, reversibleMoves, storedOf, wayBackNow } from './reports.js';
 import { takeOver } from './take-over.js';
 
 interface Options {
@@ -115,7 +115,14 @@ export class Moves implements MoveClient {
   async list({ limit, ...filters }: ListMovesOptions = {}): Promise<ListedMove[]> {
     const clauses = clausesOf(filters);
     const clause = clauses.length === 0 ? undefined : clauses.join(' AND ');
-    return await this.#runs.list({ clause, limit }, async (info, run) => listedOf(info, run));
+    const [moves, untilMs] = await Promise.all([
+      this.#runs.list({ clause, limit }, async (info, run) => listedOf(info, run)),
+      reversibleMoves(this.#ports),
+    ]);
+    return moves.map((move) => {
+      const reversibleUntilMs = untilMs.get(move.moveId);
+      return reversibleUntilMs === undefined ? move : { ...move, reversibleUntilMs };
+    });
   }
 
   async *follow(id: string, options: FollowOptions = {}): AsyncGenerator<Move, void> {
@@ -155,6 +162,16 @@ export class Moves implements MoveClient {
     // Who asks again, perhaps for another reason, asks for the same move back.
     const earlier = options.again === true ? undefined : await this.#newestUnder(workflowId);
     return earlier ?? (await this.start(input, { ...options, again: true, workflowId }));
+  }
+
+  async finalize(id: string, given: OperatorRequest): Promise<string> {
+    const request = parseOrRefuse(requestSchema, given, 'finalize');
+    const { moveId } = await this.get(id);
+    const { wayBack, contents } = await anyAppliance(this.#ports, ({ calls }) =>
+      calls.finalize({ move: moveId, ...request }),
+    );
+    if (wayBack?.ended?.why !== 'finalized') return `The way back of move ${moveId} had ended before.`;
+    return `The way back of move ${moveId} has ended: group "${contents?.from}" keeps nothing for it any more.`;
   }
 
   async report(id: string): Promise<StoredMoveReport> {
@@ -237,10 +254,11 @@ export class Moves implements MoveClient {
     };
   }
 
-  async #end(found: FoundRun): Promise<Pick<Move, 'state' | 'report' | 'error'>> {
+  async #end(found: FoundRun): Promise<Pick<Move, 'state' | 'report' | 'error' | 'wayBack'>> {
     try {
       const report = parseOrRefuse(moveReportSchema, await this.#runs.resultOf(found), 'report');
-      return { state: 'moved', report };
+      const wayBack = await wayBackNow(this.#ports, report);
+      return { state: 'moved', report, ...(wayBack === undefined ? {} : { wayBack }) };
     } catch (error) {
       const failure = moveFailureOf(error);
       if (failure !== undefined) return { state: failure.outcome, error: failure.error };

@@ -23,7 +23,7 @@ const PLANNED: readonly (readonly [check: Name, codes: readonly ErrorCode[], pas
     ['VOLUME_NOT_FOUND', 'VOLUME_RETIRED', 'ALREADY_THERE', 'INVALID_REQUEST'],
     'the volumes exist, in one group that is not the target',
   ],
-  ['other moves', ['VOLUME_BUSY'], 'no other move of the volumes is under way'],
+  ['other moves', ['VOLUME_BUSY', 'STILL_REVERSIBLE'], 'no other move of the volumes is under way or can be reversed'],
   ['target group', ['GROUP_NOT_FOUND', 'GROUP_RETIRED', 'GROUP_FULL'], 'the group exists and has room'],
   ['owners', ['NOT_OWNER', 'GROUP_PAUSED'], 'both groups are served by the appliances that own them, and not paused'],
   ['splitters', ['PENDING_VERDICT', 'SOURCE_UNREADABLE'], 'the splitters know the owner, and can read the disks'],

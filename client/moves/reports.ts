@@ -1,7 +1,9 @@
 // Reports of ended moves from the replica site, which outlive Temporal's history.
 import { anyAppliance, type Ports } from '../../control/ports.js';
+import type { WayBack } from '../../contracts/attempt.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { moveIdSchema } from '../../contracts/ids.js';
+import type { MoveReport } from '../../contracts/move.js';
 import type { StoredMoveReport } from '../../contracts/report.js';
 import { encodedWorkflowId, parseMoveId } from '../../contracts/move-id.js';
 import type { Move } from './move-client.js';
@@ -33,7 +35,7 @@ export async function storedOf(ports: Ports, workflowId: string): Promise<Stored
 /** A move that Temporal has dropped, built from its report. */
 export function moveOf(stored: StoredMoveReport): Move {
   const { workflowId, firstRunId } = parseMoveId(stored.move);
-  const { move, outcome, startedAtMs, endedAtMs, progress, report, problem } = stored;
+  const { move, outcome, startedAtMs, endedAtMs, progress, report, problem, wayBack } = stored;
   return {
     moveId: move,
     workflowId,
@@ -44,8 +46,37 @@ export function moveOf(stored: StoredMoveReport): Move {
     endedAtMs,
     ...(progress === undefined ? {} : { progress }),
     ...(report === undefined ? {} : { report }),
+    ...(wayBack === undefined ? {} : { wayBack }),
     ...(problem === undefined
       ? {}
       : { error: new MoverError(problem.code, problem.detail, { reasons: problem.reasons ?? [] }) }),
   };
+}
+
+/** The way back of a move as it is now; undefined without one, and while nobody can be asked. */
+export async function wayBackNow(ports: Ports, report: MoveReport | undefined): Promise<WayBack | undefined> {
+  if (report?.reversibleUntilMs === undefined) return undefined;
+  try {
+    return (await anyAppliance(ports, ({ calls }) => calls.get(report.attempt))).wayBack;
+  } catch (error) {
+    if (error instanceof MoverError) return undefined;
+    throw error;
+  }
+}
+
+/** The ends of the open ways back, by move id; empty while nobody can be asked. */
+export async function reversibleMoves(ports: Ports): Promise<ReadonlyMap<string, number>> {
+  const untilMs = new Map<string, number>();
+  let cursor: string | undefined;
+  try {
+    do {
+      const page = cursor === undefined ? {} : { cursor };
+      const { waysBack, next } = await anyAppliance(ports, ({ calls }) => calls.waysBack(page));
+      for (const wayBack of waysBack) untilMs.set(wayBack.move, wayBack.untilMs);
+      cursor = next;
+    } while (cursor !== undefined);
+  } catch (error) {
+    if (!(error instanceof MoverError)) throw error;
+  }
+  return untilMs;
 }

@@ -1,7 +1,10 @@
 // The move that takes the volumes of a committed move back to the group that they came from.
+import type { WayBack } from '../../contracts/attempt.js';
 import { MoverError } from '../../contracts/errors.js';
-import type { MoveInput } from '../../contracts/move.js';
+import type { MoveInput, MoveReport } from '../../contracts/move.js';
 import { parseMoveId } from '../../contracts/move-id.js';
+import { time } from '../text/format.js';
+import { printable } from '../text/printable.js';
 import type { Move } from './move-client.js';
 
 /**
@@ -33,4 +36,28 @@ function refusalText(moveId: string, state: Move['state']): string {
   if (state === 'running')
     return `Move ${moveId} still runs, so there is nothing to reverse. To end it before its commit: volume-mover abort ${moveId} --reason <why>`;
   return `Move ${moveId} has moved nothing (${state}), so there is nothing to reverse. The volumes are where they were.`;
+}
+
+/**
+ * The way back of a reversible move in words: until when it is open, or how it ended; undefined for
+ * a move without one. @example "open until 2026-11-23T10:30:00.000Z: volume-mover reverse m-7"
+ */
+export function wayBackText(
+  { move, reversibleUntilMs }: Pick<MoveReport, 'move' | 'reversibleUntilMs'>,
+  wayBack?: WayBack,
+): string | undefined {
+  const { untilMs = reversibleUntilMs, ended } = wayBack ?? {};
+  if (untilMs === undefined) return undefined;
+  if (ended === undefined) return `open until ${time(untilMs)}: volume-mover reverse ${move}`;
+  const was = `was open until ${time(untilMs)}`;
+  switch (ended.why) {
+    case 'over':
+      return was;
+    case 'reversed':
+      return `was taken ${time(ended.atMs)} by move ${ended.move ?? '?'}`;
+    case 'finalized':
+      return `${was}; ${printable(ended.operator ?? '?')} ended it ${time(ended.atMs)}: ${printable(ended.reason ?? '')}`;
+    case 'lost':
+      return `${was}; it ended ${time(ended.atMs)}, since a volume was no longer where the move had put it`;
+  }
 }

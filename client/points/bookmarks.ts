@@ -14,6 +14,9 @@ export type ClosePointInput = InputOf<typeof applianceApi.closePoint>;
 /** Input for naming a point. If it has no name, the bookmark keeps its present one. */
 export type MarkPointInput = InputOf<typeof applianceApi.markPoint>;
 
+/** Input for locking a bookmark: for how long from now on, who asks, and why. */
+export type LockPointInput = InputOf<typeof applianceApi.lockPoint>;
+
 /**
  * Closes a point. It asks the appliance that serves the group: only that one knows the group's
  * splitters.
@@ -32,4 +35,13 @@ export async function closePoint(ports: Ports, input: ClosePointInput): Promise<
 export async function markPoint(ports: Ports, input: MarkPointInput): Promise<RecoveryPoint> {
   const asked = parseOrRefuse(applianceApi.markPoint.input, input, 'bookmark');
   return await anyAppliance(ports, ({ calls }) => calls.markPoint(asked));
+}
+
+/**
+ * Locks a bookmark. @throws MoverError INVALID_REQUEST (no bookmark, or a move's without a
+ * verdict), POINT_NOT_FOUND, BOOKMARK_LOCKED (it is locked for longer), UNREACHABLE
+ */
+export async function lockPoint(ports: Ports, input: LockPointInput): Promise<RecoveryPoint> {
+  const asked = parseOrRefuse(applianceApi.lockPoint.input, input, 'lock');
+  return await anyAppliance(ports, ({ calls }) => calls.lockPoint(asked));
 }

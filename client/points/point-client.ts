@@ -1,7 +1,14 @@
 // The SDK's client for recovery points: list, find, close, name, and copy to files.
 import type { FoundPoint, RecoveryPoint } from '../../contracts/point.js';
 import type { Ports } from '../../control/ports.js';
-import { closePoint, type ClosePointInput, markPoint, type MarkPointInput } from './bookmarks.js';
+import {
+  closePoint,
+  type ClosePointInput,
+  lockPoint,
+  type LockPointInput,
+  markPoint,
+  type MarkPointInput,
+} from './bookmarks.js';
 import { findPoint, type PointInput } from './find.js';
 import { listHistory } from './history.js';
 import { type ListedPoints, listPoints, ownerNamed, type PointOwner } from './list.js';
@@ -27,9 +34,15 @@ export interface PointClient {
   /**
    * Names a recovery point, or changes how long its bookmark is kept.
    * @throws POINT_NOT_FOUND; INVALID_REQUEST when it has no name and none is given, or a move's
-   * bookmark would be renamed
+   * bookmark would be renamed; BOOKMARK_LOCKED
    */
   mark(input: MarkPointInput): Promise<RecoveryPoint>;
+  /**
+   * Locks a bookmark for a time from now on, at most LOCK_MS_MAX: nobody can delete the point,
+   * rename it or shorten how long it is kept, nor end the lock. A later call may lengthen it.
+   * @throws POINT_NOT_FOUND, INVALID_REQUEST when it has no bookmark, BOOKMARK_LOCKED
+   */
+  lock(input: LockPointInput): Promise<RecoveryPoint>;
   /**
    * Copies a recovery point to sparse files.
    * @throws POINT_NOT_FOUND, POINT_TRIMMED, INVALID_REQUEST (a file exists)
@@ -46,6 +59,7 @@ export function createPointClient(ports: Ports): PointClient {
     history: (owner) => listHistory(ports, owner),
     close: (input) => closePoint(ports, input),
     mark: (input) => markPoint(ports, input),
+    lock: (input) => lockPoint(ports, input),
     recover: (input, options) => recover(ports, input, options),
     ownerNamed: (name) => ownerNamed(ports, name),
   };

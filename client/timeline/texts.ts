@@ -1,8 +1,14 @@
 // Words about points, bookmarks and holes, shared by drawings and tables.
-import type { Bookmark, DamagedMember, Hole } from '../../contracts/point.js';
+import type { Bookmark, DamagedMember, Hole, Ownership } from '../../contracts/point.js';
 import type { Keep } from '../../contracts/retention.js';
+import { wayBackText } from '../moves/way-back.js';
 import { time } from '../text/format.js';
 import type { PointOwner } from '../points/list.js';
+
+/** How long a bookmark is kept. @example "until 2026-12-01T00:00:00.000Z, locked until …" */
+export function bookmarkKeepText({ keep, lock }: Bookmark): string {
+  return lock === undefined ? keepText(keep) : `${keepText(keep)}, locked until ${time(lock.untilMs)}`;
+}
 
 /** A keep in words. @example "policy", "for ever", "until 2026-12-01T00:00:00.000Z" */
 export function keepText(keep: Keep): string {
@@ -17,6 +23,13 @@ export function bookmarkText({ name, pending }: Bookmark): string {
 export function holeText({ volume, sinceMs, untilMs, reason }: Hole): string {
   const until = untilMs === undefined ? 'now, still open' : time(untilMs);
   return `Hole: ${volume} from ${time(sinceMs)} to ${until}, only the end state can be recovered (${reason})`;
+}
+
+/** The way back of the move that began a span; undefined for a move without one. */
+export function spanBackText({ move, wayBack }: Ownership): string | undefined {
+  return move === undefined || wayBack === undefined
+    ? undefined
+    : wayBackText({ move, reversibleUntilMs: wayBack.untilMs }, wayBack);
 }
 
 export function damagedText({ point, volume, message }: DamagedMember): string {

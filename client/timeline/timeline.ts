@@ -50,6 +50,10 @@ export interface Timeline {
   /** The bookmarked points, in the same order. */
   readonly bookmarks: readonly MarkedPoint[];
   readonly holes: readonly Hole[];
+  /**
+   * Spans that a reversible move began and that last. Of a group: those with an open way back only.
+   */
+  readonly reversible: readonly Ownership[];
   /** Members of the points that can't be opened, or only in part. */
   readonly damaged: readonly DamagedMember[];
   /** How many points are before the range. */
@@ -99,10 +103,16 @@ export function createTimeline(input: TimelineInput): Timeline {
     points,
     bookmarks: bookmarksOf(points),
     holes,
+    reversible: listed.owners.filter((span) => isReversible(span, owner)),
     damaged: damagedAmong(listed, points),
     pointsBefore: all.filter(({ atMs }) => atMs < range.fromMs).length,
     pointsAfter: all.filter(({ atMs }) => atMs > range.toMs).length,
   };
+}
+
+function isReversible({ wayBack, toPosition }: Ownership, owner: PointOwner): boolean {
+  if (wayBack === undefined || toPosition !== undefined) return false;
+  return 'volume' in owner || wayBack.ended === undefined;
 }
 
 function damagedAmong({ damaged = [] }: ListedPoints, points: readonly RecoveryPoint[]): readonly DamagedMember[] {

@@ -99,6 +99,9 @@ function forwardedCalls({ site }: CallsOptions) {
   return {
     listPoints: async (input, { signal }) => site.call('listPoints', input, signal),
     markPoint: async (input, { signal }) => site.call('markPoint', input, signal),
+    lockPoint: async (input, { signal }) => site.call('lockPoint', input, signal),
+    waysBack: async (input, { signal }) => site.call('waysBack', input, signal),
+    finalize: async (input, { signal }) => site.call('finalize', input, signal),
     findPoint: async (input, { signal }) => site.call('findPoint', input, signal),
     openMarkImage: async (input, { signal }) => site.call('openMarkImage', input, signal),
     digestImage: async (input, { signal }) => site.call('digestImage', input, signal),

@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PointId, VolumeId } from '../../contracts/ids.js';
 import { beyondPolicy } from './core/policy.js';
 import type { SiteState } from './core/state.js';
+import { holdIn } from './core/ways-back.js';
 import type { Image, VolumeJournal } from './journal/terms/types.js';
 
 const GIB = 1024 ** 3;
@@ -145,7 +146,9 @@ function pointsKeptForImages(open: readonly Burdening[], state: SiteState, ageMs
   for (const id of groups) {
     const { retention, journal } = state.group(id);
     const isFull = journal.bytes > retention.journalBytesMax;
-    const gone = isFull ? inUse : beyondPolicy(state.pointsOfGroup(id), retention, ageMs, new Set());
+    const gone = isFull
+      ? inUse
+      : beyondPolicy(state.pointsOfGroup(id), retention, ageMs, new Set(), holdIn(state, id, ageMs));
     for (const point of gone) if (inUse.has(point)) kept.add(point);
   }
   return kept;

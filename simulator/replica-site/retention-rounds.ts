@@ -13,6 +13,7 @@ import { applyPolicy } from './core/policy.js';
 import { RetentionWalk, type NamedPositions } from './core/retained.js';
 import type { SiteState } from './core/state.js';
 import type { SiteMoment } from './core/terms.js';
+import { endLapsed } from './core/ways-back.js';
 import type { VolumeJournal } from './journal/terms/types.js';
 import type { Site } from './site.js';
 
@@ -55,7 +56,10 @@ export interface RetentionRoundsOptions {
 }
 
 /** What a change is about. */
-type ChangeOf = { readonly group: GroupId } | { readonly volume: VolumeId } | { readonly what: 'attempts' };
+type ChangeOf =
+  | { readonly group: GroupId }
+  | { readonly volume: VolumeId }
+  | { readonly what: 'attempts' | 'ways back' };
 
 /** A volume's applied position at some time. */
 interface Applied {
@@ -86,6 +90,7 @@ export class RetentionRounds {
    */
   async run(): Promise<void> {
     const { site, journals, inUse } = this.#options;
+    this.#endWaysBack();
     const groups = [...site.state.groups.values()].map((row) => row.group);
     for (const group of groups) {
       this.#change({ group }, (state, now) => applyPolicy(state, group, now.ageMs, inUse()));
@@ -121,6 +126,18 @@ export class RetentionRounds {
       await this.#pause();
     }
     await this.#forgetAttempts();
+  }
+
+  /** Notes and tells which ways back have ended: their groups keep nothing for them from now on. */
+  #endWaysBack(): void {
+    for (const { attempt, contents, wayBack } of this.#change({ what: 'ways back' }, endLapsed) ?? []) {
+      const why = wayBack?.ended?.why;
+      const volumes = contents?.volumes.map(({ volume }) => volume);
+      this.#options.log.info(
+        { move: attempt.move, volumes, group: contents?.from, why },
+        'the way back of a move has ended',
+      );
+    }
   }
 
   /** Forgets attempts that nothing needs: after a while, or at once where they are too many. */

@@ -11,12 +11,14 @@ import { retention } from './rooms/retention.js';
 import { saga } from './rooms/saga.js';
 import { splitter } from './rooms/splitter.js';
 import { steps } from './rooms/steps.js';
+import { waysBack } from './rooms/ways-back.js';
 
 export const rooms: readonly Room[] = [
   splitter,
   attempts,
   attach,
   forgotten,
+  waysBack,
   points,
   saga,
   steps,

@@ -422,6 +422,37 @@ test('a move is reversed once, sends nothing again, and not when its volume was 
   expect(await groupOf()).toBe('cg-silver');
 });
 
+test('a reversible move says until when, holds its volume there, and is finalized', async () => {
+  const words = ['move', VM_2, '--to', 'cg-gold', '--reversible'];
+  expect((await cli(...words, '30')).stderr).toContain('Give a number with a unit: 90s, 30m, 4h or 2d.');
+  expect((await cli(...words, '8d')).stderr).toContain('reversibleForMs');
+  const { exitCode, stdout } = await cli(...words, '30m');
+  expect(exitCode).toBe(EXIT.ok);
+  const [, untilText = '', id = ''] =
+    /^ {2}way back {4}open until (\S+): volume-mover reverse (\S+)$/m.exec(stdout) ?? [];
+  expect(Date.parse(untilText) - Date.now()).toBeGreaterThan(0);
+  for (const show of ['status', 'report']) expect((await cli(show, id)).stdout).toContain(`open until ${untilText}: `);
+  expect((await cli('moves', '--volume', VM_2)).stdout).toMatch(/WAY BACK UNTIL\n/);
+  expect((await cli('moves', '--volume', VM_2)).stdout).toContain(untilText);
+  expect((await cli('points', VM_2)).stdout).toContain(`Way back: ${VM_2} in cg-gold, open until ${untilText}`);
+
+  const elsewhere = await cli('volume', 'retire', VM_2, '--dry-run');
+  expect(elsewhere).toMatchObject({ exitCode: EXIT.refused });
+  expect(elsewhere.stderr).toContain(
+    `can go back to group "cg-silver" until ${untilText}, since move ${id} is reversible`,
+  );
+  const finalize = async (move: string) => cli('finalize', move, '--operator', 'sam', '--reason', 'it works');
+  expect((await finalize(id)).stdout).toContain('has ended: group "cg-silver" keeps nothing for it any more.');
+  expect((await finalize(id)).exitCode).toBe(EXIT.ok);
+  expect((await cli('report', id)).stdout).toContain(`was open until ${untilText}; sam ended it `);
+  expect((await cli('moves', '--volume', VM_2)).stdout).not.toContain('WAY BACK');
+
+  const { answer: plain } = await json(movedSchema, 'move', VM_2, '--to', 'cg-silver');
+  const refused = await finalize(plain.moveId);
+  expect(refused.exitCode).toBe(EXIT.refused);
+  expect(refused.stderr).toContain('(NOT_REVERSIBLE)');
+});
+
 test('a move stands by for an approval, is paused and resumed, and says all the while what it waits for', async () => {
   const { answer } = await json(startedSchema, 'move', 'vm-2-disk-0', '--to', 'cg-gold', '--manual', '--no-wait');
   const { moveId: id } = answer;

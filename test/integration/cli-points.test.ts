@@ -95,6 +95,25 @@ test('a bookmark is a point closed now, kept as asked', async () => {
   expect((await bookmark('cg-silver', 'on the other appliance')).bookmark?.keep).toBe('policy');
 });
 
+test('a locked bookmark is shortened by nobody', async () => {
+  const { id } = await bookmark('cg-gold', 'before the audit');
+  const lock = async (how: string) => cli('lock', id, '--for', how, '--operator', 'kim', '--reason', 'an audit');
+  const { stdout, exitCode } = await lock('90d');
+  expect(exitCode).toBe(EXIT.ok);
+  const [, untilText = ''] = /^Locked "before the audit" \(point \S+ of cg-gold\) until (\S+)\.$/m.exec(stdout) ?? [];
+  const shorter = await lock('89d');
+  expect(shorter).toMatchObject({ exitCode: EXIT.refused, stdout: '' });
+  expect(shorter.stderr).toContain(`is locked until ${untilText} (kim: an audit), and a lock is only lengthened.`);
+  expect((await cli('bookmark', '--point', id, '--keep', 'policy')).stderr).toContain('(BOOKMARK_LOCKED)');
+  expect((await cli('bookmark', '--point', id, 'mine', '--keep', 'forever')).stderr).toContain('(BOOKMARK_LOCKED)');
+  expect((await cli('bookmark', '--point', id, '--keep', 'forever')).stdout).toContain(
+    `kept: for ever, locked until ${untilText}`,
+  );
+  expect((await lock('366d')).exitCode).toBe(EXIT.ok);
+  expect((await lock('367d')).exitCode).toBe(EXIT.usage);
+  expect((await cli('points', 'cg-gold', '--list')).stdout).toContain('for ever, locked until ');
+});
+
 test('an earlier point can be named, and its bookmark kept longer under the same name', async () => {
   const point = await until('a point without a bookmark', PATIENCE_MS, async () => {
     const { stdout } = await cli('points', 'cg-gold', '--json');

@@ -10,6 +10,8 @@ export interface Mix extends WorldShape {
   readonly crossing?: number;
   /** Whether faults are aimed at single calls. */
   readonly aims?: boolean;
+  /** Whether a person reverses moves that can be reversed, or ends that, now and then. */
+  readonly reverses?: boolean;
   /** How long the story waits after its first move, now and then, in ms; default: not. */
   readonly lingerMs?: number;
   /** What each seed draws for itself. */

@@ -84,6 +84,14 @@ function kept(world: World): Trouble {
   };
 }
 
+/** Moves that can be reversed, most of them, for up to some hours of age. */
+function reversible(world: World): Trouble {
+  const { chance } = world;
+  const { options, ...fate } = chance.hit(0.3) ? kept(world) : calm();
+  if (chance.hit(0.2)) return options === undefined ? fate : { ...fate, options };
+  return { ...fate, options: { ...options, reversibleForMs: Math.ceil(chance.between(HOUR_MS / 2, 6 * HOUR_MS)) } };
+}
+
 export const PROTOCOL_MIXES: readonly Mix[] = [
   {
     name: 'faults aimed at calls',
@@ -179,6 +187,36 @@ export const PROTOCOL_MIXES: readonly Mix[] = [
       journalBytesMax: 1024 * 1024,
     },
     trouble: kept,
+  },
+  {
+    name: 'moves that can be reversed',
+    faults: { delayMsMax: 8 },
+    splitters: 1,
+    volumesPerSplitter: 3,
+    agesFaster: AGES_FASTER,
+    roomOf: (group) => (group === 'g2' ? 2 : 64),
+    reverses: true,
+    retention: { keepAllMs: HOUR_MS / 2, hourlyMs: 3 * HOUR_MS, dailyMs: 3 * HOUR_MS, weeklyMs: 3 * HOUR_MS },
+    trouble: reversible,
+  },
+  {
+    name: 'moves that can be reversed, across each other, in small journals',
+    faults: { ...lossy, breakStream: 0.01, crash: 0.01, stall: 0.002 },
+    splitters: 2,
+    volumesPerSplitter: 2,
+    agesFaster: AGES_FASTER,
+    roomOf: (group) => (group === 'g1' ? 4 : 2),
+    reverses: true,
+    crossing: 0.3,
+    aims: true,
+    retention: {
+      keepAllMs: 4 * HOUR_MS,
+      hourlyMs: 8 * HOUR_MS,
+      dailyMs: 8 * HOUR_MS,
+      weeklyMs: 8 * HOUR_MS,
+      journalBytesMax: 1024 * 1024,
+    },
+    trouble: reversible,
   },
   {
     name: 'failed writes, zeroes, late syncs and paused groups',

@@ -103,6 +103,7 @@ const DECLARED_MARKS: readonly string[] = [
   'resolve: OPEN',
   'resolve: unknown',
   'retention: a person kept a point',
+  'retention: a person locked a point',
   'retention: by policy',
   'retention: for room',
   'retention: forgot a hole',
@@ -112,6 +113,9 @@ const DECLARED_MARKS: readonly string[] = [
   'seal refused: ATTEMPT_ABORTED',
   'seal refused: STORAGE_FULL',
   "the site's own join",
+  'way back: finalized',
+  'way back: reversed',
+  'way back: taken',
   'zeroes',
 ];
 

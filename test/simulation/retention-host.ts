@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { attemptName, type AttemptRecord } from '../../contracts/attempt.js';
 import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
 import type { Hole } from '../../contracts/point.js';
+import { lockPoint } from '../../simulator/replica-site/core/bookmark-locks.js';
 import { markPoint } from '../../simulator/replica-site/core/points.js';
 import type { SiteState } from '../../simulator/replica-site/core/state.js';
 import type { SiteMoment } from '../../simulator/replica-site/core/terms.js';
@@ -19,6 +20,8 @@ const SETTLED_AFTER_MS = { quick: 400, slow: 8_000 };
 /** Longest pause of a round between two slices, in ms: moves and crashes come in between. */
 const PAUSE_MS_MAX = 6;
 const OPENED_MS_MAX = 1_500;
+/** Longest lock of a point, in ms by the clock of ages. */
+const LOCKED_MS_MAX = 12 * 3_600_000;
 /** How long verdicts are kept, by the clock of ages, which is faster than others here. */
 const VERDICT_KEPT_MS = 2 * 3_600_000;
 const log = pino({ level: 'silent' });
@@ -166,6 +169,13 @@ export class RetentionHost {
             policy: retention,
             ageMs: siteMoment.ageMs,
             inUse: new Set(this.#inUse),
+            waysBack: [...site.state.attempts.values()].flatMap(({ record: { contents, wayBack } }) =>
+              wayBack === undefined || contents?.from !== group || wayBack.ended !== undefined
+                ? []
+                : wayBack.untilMs <= siteMoment.ageMs
+                  ? []
+                  : [{ sinceMs: wayBack.sinceMs, volumes: contents.volumes }],
+            ),
             droppedForRoom: journal.pointsDropped,
           },
         ];
@@ -173,7 +183,7 @@ export class RetentionHost {
     );
   }
 
-  /** A person keeps a point, or has an image of one open for a while. */
+  /** A person keeps a point, and may lock it, or has an image of one open for a while. */
   person(): void {
     const world = this.#world;
     const { site, chance, time, siteMoment } = world;
@@ -188,8 +198,18 @@ export class RetentionHost {
     }
     const name = point.bookmark?.attempt === undefined ? { name: 'kept' } : {};
     const keep = chance.hit(0.2) ? ('forever' as const) : { forMs: Math.ceil(chance.between(1, 24 * 3_600_000)) };
-    site.call((state) => markPoint(state, { point: point.id, keep, ...name }, siteMoment.ageMs));
-    world.reaches('retention: a person kept a point');
+    try {
+      site.call((state) => markPoint(state, { point: point.id, keep, ...name }, siteMoment.ageMs));
+      world.reaches('retention: a person kept a point');
+      if (point.bookmark?.pending === true || chance.hit(0.7)) return;
+      const order = { point: point.id, operator: 'somebody', reason: 'for this run' };
+      const forMs = Math.ceil(chance.between(1, LOCKED_MS_MAX));
+      site.call((state) => lockPoint(state, { ...order, forMs }, siteMoment.ageMs));
+      world.reaches('retention: a person locked a point');
+    } catch (error) {
+      if (!(error instanceof MoverError) || error.code !== 'BOOKMARK_LOCKED') throw error;
+      world.reaches('retention: a locked point was not freed sooner');
+    }
   }
 }
 

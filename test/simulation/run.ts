@@ -63,6 +63,7 @@ export async function runSeed(
     told = await tellStory(world, seed, moves, {
       crossing: mix.crossing ?? 0,
       lingerMs: mix.lingerMs ?? 0,
+      reverses: mix.reverses ?? false,
       trouble: mix.trouble,
     });
   })();

@@ -2,7 +2,9 @@
 // and one more move of each at the end, when nothing disturbs any more.
 import type { GroupId, VolumeId } from '../../contracts/ids.js';
 import type { MoveOptions } from '../../contracts/move.js';
+import { finalizeMove, openWaysBack, type OpenWayBack } from '../../simulator/replica-site/core/ways-back.js';
 import { checkEnded, checkWindow, type Told } from './assertions/endings.js';
+import { checkReversed } from './assertions/ways-back.js';
 import { visitOfDoctor } from './doctor.js';
 import { runMove, type Trouble } from './orchestrator.js';
 import { Chance } from './virtual-time.js';
@@ -22,10 +24,42 @@ export interface StoryPlan {
   /** How long to wait after the first move now and then, with an idle guest, in ms. */
   readonly lingerMs: number;
   readonly trouble: (world: World) => Trouble;
+  /** Whether a person reverses moves that can be reversed, or ends that, now and then. */
+  readonly reverses: boolean;
 }
 
-/** Volumes of one group: one of them, some, or all. */
-function chooseVolumes(world: World): { readonly group: GroupId; readonly volumes: VolumeId[] } {
+/** A move of the story, before it begins. */
+interface Choice {
+  readonly volumes: readonly VolumeId[];
+  readonly to: GroupId;
+  /** The way back that it takes. */
+  readonly back?: OpenWayBack;
+}
+
+/** Least time that is left of a way back when a person begins to take it, by the clock of ages. */
+const LEFT_OF_WAY_MS_MIN = 60_000;
+
+/** What a person does with an open way back: takes it, ends it, or neither. */
+function chooseBack(world: World): Choice | undefined {
+  const { chance, site } = world;
+  const { ageMs } = world.siteMoment;
+  const open = site.up ? openWaysBack(site.state, ageMs) : [];
+  if (open.length === 0 || chance.hit(0.4)) return undefined;
+  const back = chance.pick(open);
+  if (chance.hit(0.2)) {
+    if (site.full) return undefined;
+    const { move } = back.record.attempt;
+    site.call((state) => finalizeMove(state, { move, operator: 'somebody', reason: 'for this run' }, world.siteMoment));
+    world.reaches('way back: finalized');
+    return undefined;
+  }
+  if (back.wayBack.untilMs - ageMs < LEFT_OF_WAY_MS_MIN) return undefined;
+  world.reaches('way back: taken');
+  return { volumes: back.contents.volumes.map(({ volume }) => volume), to: back.contents.from, back };
+}
+
+/** Volumes of one group: one of them, some, or all; to another group. */
+function chooseMove(world: World): Choice {
   const { chance, site } = world;
   const first = chance.pick(world.volumes);
   const { group } = site.state.volume(first);
@@ -33,7 +67,7 @@ function chooseVolumes(world: World): { readonly group: GroupId; readonly volume
   const share = chance.next();
   const volumes =
     share < 0.25 ? [first] : share < 0.6 ? members : members.filter((volume) => volume === first || chance.hit(0.5));
-  return { group, volumes };
+  return { volumes, to: chance.pick(world.groups.map((served) => served.group).filter((target) => target !== group)) };
 }
 
 /** Whether a move has a latest time for its fence, or a short deadline. */
@@ -50,8 +84,7 @@ export async function tellStory(world: World, seed: number, moves: number, plan:
   const chance = new Chance(seed ^ 0xd0c70);
   for (let i = 0; i < moves; i += 1) {
     const move = `m${i}@seed${seed}`;
-    const { group, volumes } = chooseVolumes(world);
-    const to = world.chance.pick(world.groups.map((served) => served.group).filter((target) => target !== group));
+    const { volumes, to, back } = (plan.reverses ? chooseBack(world) : undefined) ?? chooseMove(world);
     const trouble: Trouble = { ...plan.trouble(world), queue: i % 2 === 0 };
     const others = [...running.values()].filter((other) => other.volumes.some((volume) => volumes.includes(volume)));
     for (const other of others) other.crossed = true;
@@ -70,6 +103,8 @@ export async function tellStory(world: World, seed: number, moves: number, plan:
         hasWindow: isLimited(trouble.options),
         fenceByMs: trouble.options?.fenceByMs,
         steered: trouble.steeredForMs !== undefined,
+        reversible: trouble.options?.reversibleForMs !== undefined,
+        back,
       };
       told.push(tale);
       if (end.kind === 'terminated' && chance.hit(DOCTOR_COMES)) {
@@ -78,6 +113,7 @@ export async function tellStory(world: World, seed: number, moves: number, plan:
       }
       try {
         checkEnded(world, tale);
+        checkReversed(world, tale);
         const { loss, duplicate, slow, delayMsMax } = world.faults;
         if (loss + duplicate + slow === 0 && trouble.aims === undefined) checkWindow(world, tale, delayMsMax);
       } catch (error) {
@@ -115,7 +151,16 @@ export async function tellEpilogue(world: World, seed: number): Promise<Told[]> 
     const move = `epilogue${i}@seed${seed}`;
     const end = await runMove(world, move, volumes, target.group, { workerDies: 0, queue: true });
     for (const volume of volumes) moved.add(volume);
-    const tale: Told = { move, volumes, end, crossed: false, reset: false, hasWindow: false, steered: false };
+    const tale: Told = {
+      move,
+      volumes,
+      end,
+      crossed: false,
+      reset: false,
+      hasWindow: false,
+      steered: false,
+      reversible: false,
+    };
     checkEnded(world, tale);
     const what = end.kind === 'failed' ? `${end.code}: ${end.message}` : end.kind;
     if (end.kind !== 'moved')

@@ -20,6 +20,7 @@ import * as attempts from '../../simulator/replica-site/core/attempts.js';
 import { pageOfOpenAttempts } from '../../simulator/replica-site/core/listings.js';
 import { cutsReached, findPoint, pointsOf } from '../../simulator/replica-site/core/points.js';
 import { pointIdOf, type VolumeRow } from '../../simulator/replica-site/core/rows.js';
+import { wayBackOf } from '../../simulator/replica-site/core/listings.js';
 import { inventoryVolume, pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
 import type { SiteState } from '../../simulator/replica-site/core/state.js';
 import type { PendingVerdict } from '../../simulator/splitter/core/splitter-core.js';
@@ -1165,7 +1166,9 @@ export class World {
         retention: row.retention,
         journal: row.journal,
         volumes: site.state.membersOf(group).length,
-        reserved: attempts.reservedIn(site.state, group, this.siteMoment.monotonicMs),
+        reserved:
+          attempts.reservedIn(site.state, group, this.siteMoment.monotonicMs) +
+          attempts.keptIn(site.state, group, this.siteMoment).size,
       };
     };
     const calls: ApplianceCalls = {
@@ -1195,6 +1198,9 @@ export class World {
       retireGroup: unused,
       closePoint: unused,
       markPoint: unused,
+      lockPoint: unused,
+      waysBack: unused,
+      finalize: unused,
       pauseGroup: unused,
       resumeGroup: unused,
       setLink: unused,
@@ -1356,7 +1362,8 @@ export class World {
     if (record.state !== 'OPEN' || contents === undefined) return;
     this.witness.opened(record, deadlineAfterMs, nowMs);
     const { state } = this.site;
-    const taken = state.memberCount(contents.to) + attempts.reservedIn(state, contents.to, nowMs);
+    const kept = attempts.keptIn(state, contents.to, this.siteMoment).size;
+    const taken = state.memberCount(contents.to) + attempts.reservedIn(state, contents.to, nowMs) + kept;
     const { volumesMax } = state.group(contents.to);
     if (taken > volumesMax)
       this.witness.break(`${contents.to} has room for ${volumesMax} volumes, and ${taken} have a place`);
@@ -1398,6 +1405,7 @@ export class World {
       undistributedBytes: this.site.undistributedBytes(volume),
       initializing: row.openHole !== undefined,
       ...(openAttempt === undefined ? {} : { openAttempt }),
+      ...wayBackOf(this.site.state, row, this.siteMoment.ageMs),
     };
   }
 }

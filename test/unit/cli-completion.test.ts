@@ -20,7 +20,7 @@ test('commands come first, and those below them after', async () => {
 });
 
 test('flags are those of the command', async () => {
-  expect(await complete('move', 'vm-1-disk-0', '--re')).toEqual(['--reason']);
+  expect(await complete('move', 'vm-1-disk-0', '--re')).toEqual(['--reason', '--reversible']);
   expect(await complete('batch', 'start', '--from', 'cg-gold', '--can')).toEqual(['--canary']);
 });
 

@@ -152,7 +152,15 @@ export class SiteUnderTest {
 
   open(
     n: number,
-    { move = 'm1', volumes = [V1], from = G1, to = G2, nowMs = 0, epoch = undefined as number | undefined } = {},
+    {
+      move = 'm1',
+      volumes = [V1],
+      from = G1,
+      to = G2,
+      nowMs = 0,
+      epoch = undefined as number | undefined,
+      reversibleForMs = undefined as number | undefined,
+    } = {},
   ) {
     return attempts.openAttempt(
       this.state,
@@ -163,6 +171,7 @@ export class SiteUnderTest {
         to,
         leaseMs: LEASE_MS,
         deadlineAfterMs: DEADLINE_MS,
+        reversibleForMs,
       },
       momentAt(nowMs),
     );

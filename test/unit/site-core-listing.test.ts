@@ -10,6 +10,7 @@ import { pageOfGroups } from '../../simulator/replica-site/core/listings.js';
 import { matchesPattern } from '../../simulator/replica-site/core/name-pattern.js';
 import { EMPTY_SITE, SiteState } from '../../simulator/replica-site/core/state.js';
 import { inventoryVolume, pageOfVolumes, type VolumeFilter } from '../../simulator/replica-site/core/volume-listing.js';
+import { momentAt } from '../support/moment.js';
 import { MemoryLineages } from './site-core-fixture.js';
 
 type Volume = EstateInput['splitters'][number]['volumes'][number];
@@ -105,7 +106,7 @@ describe('a listing of volumes', () => {
     }));
     const state = siteOf(volumes, groups);
     expect(all(state, {}, 1_000)).toHaveLength(20_000);
-    expect(pageOfGroups(state, { limit: 1 }, 0).items).toHaveLength(1);
+    expect(pageOfGroups(state, { limit: 1 }, momentAt(0)).items).toHaveLength(1);
     let sorted: number;
     const sort = vi.spyOn(Array.prototype, 'toSorted');
     try {
@@ -114,7 +115,9 @@ describe('a listing of volumes', () => {
       expect(page.items[0]?.volume).toBe('vm-50');
       const few = pageOfVolumes(state, { namePattern: 'vm-177*', limit: 1_000 });
       expect(few.items).toHaveLength(111);
-      expect(pageOfGroups(state, { cursor: 'g5', limit: 10 }, 0).items.map(({ group }) => group)[0]).toBe('g50');
+      expect(pageOfGroups(state, { cursor: 'g5', limit: 10 }, momentAt(0)).items.map(({ group }) => group)[0]).toBe(
+        'g50',
+      );
     } finally {
       sorted = sort.mock.calls.length;
       sort.mockRestore();
@@ -125,7 +128,7 @@ describe('a listing of volumes', () => {
 
 describe('a listing of groups', () => {
   const idsOf = (filter: Partial<Parameters<typeof pageOfGroups>[1]>): string[] =>
-    pageOfGroups(site, { limit: 10, ...filter }, 0).items.map(({ group }) => group);
+    pageOfGroups(site, { limit: 10, ...filter }, momentAt(0)).items.map(({ group }) => group);
 
   test('is of all of them, of one, or of those that an appliance serves', () => {
     expect(idsOf({})).toEqual(['g1', 'g2']);
@@ -135,7 +138,7 @@ describe('a listing of groups', () => {
   });
 
   test('of one group has it on one page', () => {
-    expect(pageOfGroups(site, { group: G1, limit: 1 }, 0).next).toBeUndefined();
+    expect(pageOfGroups(site, { group: G1, limit: 1 }, momentAt(0)).next).toBeUndefined();
     expect(idsOf({ group: G1, cursor: 'g1' })).toEqual([]);
   });
 
@@ -151,7 +154,7 @@ describe('a listing of groups', () => {
       Array.from({ length: 20_000 }, (_, i) => `g${i}`),
     );
     const others = vi.spyOn(many, 'groupsAfter');
-    expect(pageOfGroups(many, { group: G1, limit: 10 }, 0).items.map(({ group }) => group)).toEqual(['g1']);
+    expect(pageOfGroups(many, { group: G1, limit: 10 }, momentAt(0)).items.map(({ group }) => group)).toEqual(['g1']);
     expect(others).not.toHaveBeenCalled();
   });
 });

@@ -4,6 +4,7 @@ import { followEstate } from '../../simulator/replica-site/core/from-estate.js';
 import { siteVolume } from '../../simulator/replica-site/core/listings.js';
 import { pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
 import { EMPTY_SITE, SiteState } from '../../simulator/replica-site/core/state.js';
+import { momentAt } from '../support/moment.js';
 import { G1, G2, SiteUnderTest, V1, V2 } from './site-core-fixture.js';
 
 test('a duplicate is confirmed again, a gap and another epoch are refused', () => {
@@ -61,7 +62,7 @@ test('members are found by their present group', () => {
   site.state.volumes.put(V1, { ...site.state.volume(V1), group: G2 });
   expect(site.state.membersOf(G1).map((row) => row.volume)).toEqual([V2]);
   const page = pageOfVolumes(site.state, { group: G2, limit: 10 });
-  expect(page.items.map((row) => siteVolume(site.state, row, 0))).toMatchObject([
+  expect(page.items.map((row) => siteVolume(site.state, row, momentAt(0)))).toMatchObject([
     { volume: V1, group: G2, appliance: 'a1' },
   ]);
 });

@@ -198,7 +198,7 @@ describe('the alert of a full journal', () => {
     const site = siteWith([{ atMs: 1, bookmark: 'audit', keep: 'forever' }, { atMs: 2 }], full);
     expect(makeSpace(site.state, G1, costing(site, 1.75 * MIB), NOON_MS, NOBODY)).toBe(0);
     expect(messageOf(site)).toBe(
-      'The journal of group "g1" needs 3.5 MiB, over its limit of 3.0 MiB, for points that can\'t be dropped: promised bookmarks, the newest point, and points in use. Keep bookmarks for a shorter time, or raise retention.journalBytesMax.',
+      'The journal of group "g1" needs 3.5 MiB, over its limit of 3.0 MiB, for points that can\'t be dropped: promised bookmarks, the newest point, points that a reversible move holds, and points in use. Keep bookmarks for a shorter time, or raise retention.journalBytesMax.',
     );
   });
 

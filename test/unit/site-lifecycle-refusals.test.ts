@@ -180,7 +180,7 @@ test.each<[what: string, given: () => unknown, act: () => unknown, message: stri
     'less room than a group’s volumes and those on their way need',
     () => site.open(1, { volumes: [V1, V2] }),
     () => setGroup({ volumesMax: 1 }),
-    'Group "g2" cannot be changed: group "g2" owns 0 volumes, and 2 are on their way to it: more than 1.',
+    'Group "g2" cannot be changed: group "g2" owns 0 volumes, and 2 are on their way to it or may come back: more than 1.',
   ],
   [
     'settings of a retired group',

@@ -102,7 +102,7 @@ describe('points, page by page', () => {
 });
 
 describe('a volume', () => {
-  const shown = (volume = V1, nowMs = 0) => siteVolume(site.state, site.state.volume(volume), nowMs);
+  const shown = (volume = V1, nowMs = 0) => siteVolume(site.state, site.state.volume(volume), momentAt(nowMs));
 
   test('is shown with its place, its owner and how far its replica is', () => {
     site.lineages.applied.set(V1, 7);
@@ -143,7 +143,7 @@ describe('a volume', () => {
 });
 
 describe('a group', () => {
-  const shown = (nowMs = 0) => pageOfGroups(site.state, { group: G2, limit: 1 }, nowMs).items;
+  const shown = (nowMs = 0) => pageOfGroups(site.state, { group: G2, limit: 1 }, momentAt(nowMs)).items;
 
   test('is shown with its settings, its volumes and those on their way to it', () => {
     site.open(1);
@@ -161,12 +161,12 @@ describe('a group', () => {
 
   test('is on the page after a cursor only if it comes after the cursor, asked for by its name or not', () => {
     const ids = (query: object): string[] =>
-      pageOfGroups(site.state, { limit: 5, ...query }, 0).items.map(({ group }) => group);
+      pageOfGroups(site.state, { limit: 5, ...query }, momentAt(0)).items.map(({ group }) => group);
     expect(ids({ group: G2, cursor: G1 })).toEqual([G2]);
     expect(ids({ group: G2, cursor: G2 })).toEqual([]);
     expect(ids({ cursor: G1 })).toEqual([G2]);
     expect(ids({ cursor: G2 })).toEqual([]);
-    expect(pageOfGroups(site.state, { limit: 1 }, 0)).toMatchObject({ items: [{ group: G1 }], next: G1 });
+    expect(pageOfGroups(site.state, { limit: 1 }, momentAt(0))).toMatchObject({ items: [{ group: G1 }], next: G1 });
   });
 });
 

@@ -287,6 +287,7 @@ function report(
     fencedMs: Math.max(0, reconfigured.learnedAtMs - flushed.cutAtMs),
     cutAtMs: flushed.cutAtMs,
     committedAtMs: reconfigured.committedAtMs,
+    ...(reconfigured.reversibleUntilMs === undefined ? {} : { reversibleUntilMs: reconfigured.reversibleUntilMs }),
     bookmarks: {
       left: { ...reconfigured.left, group: context.from.group },
       joined: { ...reconfigured.joined, group: context.to.group },

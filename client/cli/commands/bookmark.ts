@@ -8,7 +8,7 @@ import type { KeepRequest } from '../../../contracts/retention.js';
 import type { MoverClient } from '../../sdk.js';
 import { printable } from '../../text/printable.js';
 import { parseKeep } from '../parse-keep.js';
-import { bookmarkText, keepText } from '../../timeline/texts.js';
+import { bookmarkText, bookmarkKeepText } from '../../timeline/texts.js';
 import { EXIT } from '../exit-code.js';
 import { time } from '../../text/format.js';
 import { PERIOD_HELP } from '../period.js';
@@ -79,7 +79,7 @@ async function markEarlier(
 
 function describe({ id, group, atMs, bookmark, members, leftOut }: RecoveryPoint): string {
   const name = bookmark === undefined ? '' : ` "${printable(bookmarkText(bookmark))}"`;
-  const kept = bookmark === undefined ? '' : `, kept: ${keepText(bookmark.keep)}`;
+  const kept = bookmark === undefined ? '' : `, kept: ${bookmarkKeepText(bookmark)}`;
   return [
     `Bookmark${name}: point ${id} of ${group}, ${time(atMs)}, ${members.length} volumes${kept}.`,
     ...leftOut.map(({ volume, reason }) => `Not in the point: ${volume} (${reason}).`),

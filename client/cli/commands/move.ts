@@ -12,6 +12,7 @@ import { operatorOption } from '../operator.js';
 import { nextOfMove } from '../next-commands.js';
 import type { Output } from '../output.js';
 import { parseMoment } from '../moment.js';
+import { DURATION_FORM, parseDuration } from '../parse-duration.js';
 import { parseKeep } from '../parse-keep.js';
 import { type CommandContext, type GlobalFlags, runCommand } from '../session.js';
 import { settledLines } from '../settled-lines.js';
@@ -65,6 +66,12 @@ export function withStartFlags(command: Command, context: CommandContext): Comma
         '--keep-left <how-long>',
         'how long the "left" bookmark is kept: policy (of the old group; the default), forever, or a period like 30d',
       ).argParser(parseKeep),
+    )
+    .addOption(
+      new Option(
+        '--reversible <how-long>',
+        `for this long after the commit the old group keeps places and points, so that volume-mover reverse sends nothing again: ${DURATION_FORM}, 7d at most`,
+      ).argParser(parseDuration),
     )
     .option(
       '--manual',

@@ -40,12 +40,24 @@ export function movesCommand(context: CommandContext): Command {
         const { since: sinceMs, volume, group } = flags;
         const batch = flags.batch === undefined ? undefined : (await client.batches.get(flags.batch)).batchId;
         const moves = await client.moves.list({ ...listOptionsOf(flags), sinceMs, volume, group, batch });
-        output.answer({ moves }, (columns) =>
-          moves.length === 0 ? 'No such moves.' : table(TITLES, moves.map(row), { columns, optional: OPTIONAL }),
-        );
+        output.answer({ moves }, (columns) => (moves.length === 0 ? 'No such moves.' : listing(moves, columns)));
         return EXIT.ok;
       }),
     );
+}
+
+/** Who can be reversed has a column of its own, if any can. */
+function listing(moves: readonly ListedMove[], columns: number | undefined): string {
+  const options = { columns, optional: OPTIONAL };
+  if (moves.every(({ reversibleUntilMs }) => reversibleUntilMs === undefined))
+    return table(TITLES, moves.map(row), options);
+  const until = ({ reversibleUntilMs }: ListedMove): string =>
+    reversibleUntilMs === undefined ? '-' : time(reversibleUntilMs);
+  return table(
+    [...TITLES, 'WAY BACK UNTIL'],
+    moves.map((move) => [...row(move), until(move)]),
+    options,
+  );
 }
 
 function row({ moveId, state, stage, startedAtMs, endedAtMs, volumes, from, to }: ListedMove): string[] {

@@ -10,7 +10,7 @@ import { overlaps } from '../../timeline/range.js';
 import { drawTimeline, type DrawOptions } from '../../timeline/terminal/draw.js';
 import { printable } from '../../text/printable.js';
 import { createTimeline, type Timeline } from '../../timeline/timeline.js';
-import { bookmarkText, damagedText, holeText, keepText } from '../../timeline/texts.js';
+import { bookmarkText, damagedText, holeText, bookmarkKeepText } from '../../timeline/texts.js';
 import { counted, time } from '../../text/format.js';
 import { table } from '../../text/table.js';
 import { EXIT } from '../exit-code.js';
@@ -149,7 +149,7 @@ function row({ id, atMs, clock, group, kind, members, leftOut, bookmark }: Recov
     kind,
     String(members.length),
     out === '' ? '-' : out,
-    keepText(bookmark?.keep ?? 'policy'),
+    bookmark === undefined ? 'policy' : bookmarkKeepText(bookmark),
     bookmark === undefined ? '-' : printable(bookmarkText(bookmark)),
   ];
 }

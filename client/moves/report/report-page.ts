@@ -1,6 +1,7 @@
 // A move's report as one self-contained page that an auditor can file: who, why, when, the steps,
 // the cut, the bookmarks, what was compared, and the stored record itself with its digest.
 import { createHash } from 'node:crypto';
+import type { WayBack } from '../../../contracts/attempt.js';
 import type { MoveReport, StepReport } from '../../../contracts/move.js';
 import type { StoredMoveReport } from '../../../contracts/report.js';
 import { BASE_STYLE } from '../../html/base-style.js';
@@ -8,6 +9,7 @@ import { htmlDocument } from '../../html/document.js';
 import { escaped } from '../../html/escape.js';
 import { type Column, htmlTable } from '../../html/table.js';
 import { bytes, duration, time } from '../../text/format.js';
+import { wayBackText } from '../way-back.js';
 
 const STYLE = `${BASE_STYLE}
 .outcome { font-weight: 600; }
@@ -29,7 +31,7 @@ export function moveReportPage(stored: StoredMoveReport, madeAtMs: number): stri
 <p class="sub"><span class="outcome">${outcome}</span>, ${time(startedAtMs)} to ${time(endedAtMs)}, ${duration(endedAtMs - startedAtMs)}. All times are UTC. <span class="mono">${escaped(move)}</span></p>
 <p class="summary">${summaryOf(stored)}</p>
 ${requestCard(stored)}
-${report === undefined ? '' : facts(report)}
+${report === undefined ? '' : facts(report, stored.wayBack)}
 ${problemCard(stored)}
 ${stepTable(report?.steps ?? stored.progress?.steps ?? [])}
 ${report === undefined ? '' : doneTables(report)}
@@ -69,7 +71,9 @@ function requestCard({ operator, reason, batch, seq }: StoredMoveReport): string
   return `<dl class="facts">${items.join('')}</dl>`;
 }
 
-function facts({ fencedMs, volumes, cutAtMs, committedAtMs, attempt }: MoveReport): string {
+function facts(report: MoveReport, wayBack: WayBack | undefined): string {
+  const { fencedMs, volumes, cutAtMs, committedAtMs, attempt } = report;
+  const back = wayBackText(report, wayBack);
   const sum = (of: (volume: MoveReport['volumes'][number]) => number): number =>
     volumes.reduce((total, volume) => total + of(volume), 0);
   const holeCount = sum((volume) => volume.holes.length);
@@ -81,6 +85,7 @@ function facts({ fencedMs, volumes, cutAtMs, committedAtMs, attempt }: MoveRepor
     ['Attempt', String(attempt.n)],
     ['Cut at', time(cutAtMs)],
     ['Committed at', time(committedAtMs)],
+    ...(back === undefined ? [] : [['Way back', escaped(back)] as const]),
   ];
   const items = all.map(
     ([term, text, isBad = false]) => `<div${isBad ? ' class="bad"' : ''}><dt>${term}</dt><dd>${text}</dd></div>`,

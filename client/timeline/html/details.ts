@@ -1,6 +1,6 @@
 // Points for the page's script: only those that the picture refers to, each once.
 import type { DamagedMember, RecoveryPoint } from '../../../contracts/point.js';
-import { bookmarkText, keepText } from '../texts.js';
+import { bookmarkText, bookmarkKeepText } from '../texts.js';
 import { time } from '../../text/format.js';
 
 /** Points described for one place of the picture. The others are counted. */
@@ -68,6 +68,6 @@ function detailsOf(
     membersMore: members.length - named.length,
     leftOut: leftOut.map(({ volume, reason }) => `${volume} (${reason})`),
     damaged,
-    ...(bookmark === undefined ? {} : { bookmark: { name: bookmarkText(bookmark), keep: keepText(bookmark.keep) } }),
+    ...(bookmark === undefined ? {} : { bookmark: { name: bookmarkText(bookmark), keep: bookmarkKeepText(bookmark) } }),
   };
 }

@@ -1,8 +1,8 @@
 // A timeline as a self-contained page: no other file, no network, and no script but its own.
-import type { Hole } from '../../../contracts/point.js';
+import type { Hole, Ownership } from '../../../contracts/point.js';
 import { htmlDocument } from '../../html/document.js';
 import type { MarkedPoint, Timeline } from '../timeline.js';
-import { bookmarkText, keepText, ownerText } from '../texts.js';
+import { bookmarkText, bookmarkKeepText, ownerText, spanBackText } from '../texts.js';
 import { counted, time } from '../../text/format.js';
 import { drawChart } from './chart.js';
 import { DetailsTable } from './details.js';
@@ -50,6 +50,7 @@ ${legend(timeline)}
 </div>
 ${bookmarkTable(timeline.bookmarks)}
 ${holeTable(timeline.holes)}
+${wayBackTable(timeline.reversible)}
 <footer>Made by volume-mover points ${escaped(name)} --html.</footer>`,
   });
 }
@@ -141,6 +142,7 @@ const BOOKMARK_COLUMNS: readonly Column[] = [
   { title: 'Kept' },
   { title: 'Point', kind: 'mono' },
 ];
+const WAY_BACK_COLUMNS: readonly Column[] = [{ title: 'Volume' }, { title: 'Group' }, { title: 'Way back' }];
 const HOLE_COLUMNS: readonly Column[] = [
   { title: 'Volume' },
   { title: 'From', kind: 'nowrap' },
@@ -158,7 +160,7 @@ function bookmarkTable(bookmarks: readonly MarkedPoint[]): string {
       time(point.atMs),
       escaped(point.group),
       point.kind,
-      keepText(bookmark.keep),
+      bookmarkKeepText(bookmark),
       escaped(point.id),
     ]);
   return section('Bookmarks', bookmarks.length, htmlTable(BOOKMARK_COLUMNS, rows));
@@ -175,6 +177,14 @@ function holeTable(holes: readonly Hole[]): string {
       escaped(reason),
     ]);
   return section('Holes: only the state at the end can be recovered', holes.length, htmlTable(HOLE_COLUMNS, rows));
+}
+
+function wayBackTable(reversible: readonly Ownership[]): string {
+  if (reversible.length === 0) return '';
+  const rows = reversible
+    .slice(-ROWS_MAX)
+    .map((span) => [escaped(span.volume), escaped(span.group), escaped(spanBackText(span) ?? '')]);
+  return section('Moves that can be reversed, or could', reversible.length, htmlTable(WAY_BACK_COLUMNS, rows));
 }
 
 function section(title: string, count: number, table: string): string {

@@ -1,6 +1,6 @@
 // Explains a timeline's bookmarks by letter: one line each, or two if there is no room.
 import type { MarkedPoint } from '../timeline.js';
-import { bookmarkText, keepText } from '../texts.js';
+import { bookmarkText, bookmarkKeepText } from '../texts.js';
 import { counted, time } from '../../text/format.js';
 import { columnsOf, padded, printable, wrapped } from '../../text/printable.js';
 import { painted } from './row.js';
@@ -21,7 +21,7 @@ export function bookmarkLines(marked: readonly MarkedPoint[], { columns, ascii, 
   const rows = explained.map(({ mark, point, bookmark }) => ({
     mark,
     name: printable(bookmarkText(bookmark), ascii),
-    details: `${time(point.atMs)}  ${point.id}  ${point.group}  kept: ${keepText(bookmark.keep)}`,
+    details: `${time(point.atMs)}  ${point.id}  ${point.group}  kept: ${bookmarkKeepText(bookmark)}`,
   }));
   const markColumns = Math.max(...rows.map(({ mark }) => mark.length)) + 4;
   const nameColumns = Math.max(...rows.map(({ name }) => columnsOf(name))) + 2;

@@ -4,7 +4,7 @@ import { ticksOf } from '../axis.js';
 import { cellOf, type TimeRange } from '../range.js';
 import { type Cell, cellsOf, levelOf } from '../thinning.js';
 import type { Lane, MarkedPoint, Timeline } from '../timeline.js';
-import { damagedText, holeText, ownerText, reasonCounts } from '../texts.js';
+import { damagedText, holeText, ownerText, reasonCounts, spanBackText } from '../texts.js';
 import { counted, time } from '../../text/format.js';
 import { bookmarkLines } from './bookmarks.js';
 import { ASCII, type Glyphs, UNICODE } from './glyphs.js';
@@ -69,6 +69,9 @@ export function drawTimeline(timeline: Timeline, options: DrawOptions): string[]
     ...legendLines(canvas, lanes),
     ...leftOutLines(canvas),
     ...timeline.holes.flatMap((hole) => warning(canvas, holeText(hole), 'hole')),
+    ...timeline.reversible.flatMap((span) =>
+      wrapped(`Way back: ${span.volume} in ${span.group}, ${spanBackText(span) ?? ''}`, columns, 2),
+    ),
     ...damagedLines(timeline.damaged, canvas),
     ...bookmarkLines(timeline.bookmarks, canvas),
   ];

@@ -2,7 +2,8 @@
 import type { replicaSiteApi } from '../../../contracts/replica-site-api.js';
 import type { Handlers } from '../../control-server/handlers.js';
 import * as attempts from '../core/attempts.js';
-import { pageOfOpenAttempts } from '../core/listings.js';
+import { pageOfOpenAttempts, pageOfWaysBack } from '../core/listings.js';
+import { finalizeMove } from '../core/ways-back.js';
 import type { Journals } from '../journals.js';
 import type { Site } from '../site.js';
 
@@ -19,6 +20,8 @@ type AttemptCalls = Pick<
   | 'resolve'
   | 'get'
   | 'join'
+  | 'waysBack'
+  | 'finalize'
 >;
 
 export function attemptCalls(site: Site, journals: Journals): AttemptCalls {
@@ -57,6 +60,11 @@ export function attemptCalls(site: Site, journals: Journals): AttemptCalls {
       }),
     resolve: (input) => site.change((state, now) => attempts.answerVerdict(state, input, now)),
     get: (attempt) => attempts.getAttempt(state, attempt),
+    waysBack: (input) => {
+      const { items: waysBack, ...rest } = pageOfWaysBack(state, input, site.now.ageMs);
+      return { waysBack, ...rest };
+    },
+    finalize: (input) => site.change((changed, now) => finalizeMove(changed, input, now)),
     join: ({ attempt, point }) => site.change((state) => attempts.joinAttempt(state, attempt, point)),
   };
 }

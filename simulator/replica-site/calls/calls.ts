@@ -42,6 +42,6 @@ export function replicaSiteCalls(options: CallsOptions): Handlers<typeof replica
     ...lifecycleCalls(site, journals, images),
     ...imageCalls(options, images),
     ...journalCalls(options),
-    ...reportCalls(reports),
+    ...reportCalls(reports, site),
   };
 }

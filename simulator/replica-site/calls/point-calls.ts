@@ -4,12 +4,16 @@ import type { RecoveryPoint } from '../../../contracts/point.js';
 import type { replicaSiteApi } from '../../../contracts/replica-site-api.js';
 import type { Handlers } from '../../control-server/handlers.js';
 import { closePoint, type PointCloser } from '../close-point.js';
+import { lockPoint } from '../core/bookmark-locks.js';
 import { pageOfPoints } from '../core/listings.js';
 import { doubtAbout } from '../core/point-doubt.js';
 import { findPoint, markPoint } from '../core/points.js';
 import { damagedMembers } from '../damage-text.js';
 
-type PointCalls = Pick<Handlers<typeof replicaSiteApi>, 'listPoints' | 'markPoint' | 'findPoint' | 'closePoint'>;
+type PointCalls = Pick<
+  Handlers<typeof replicaSiteApi>,
+  'listPoints' | 'markPoint' | 'lockPoint' | 'findPoint' | 'closePoint'
+>;
 
 export interface PointCallsOptions extends PointCloser {
   readonly isStalled: (volume: VolumeId) => boolean;
@@ -30,6 +34,7 @@ export function pointCalls(options: PointCallsOptions): PointCalls {
       return damaged.length === 0 ? { points, ...rest } : { points, damaged, ...rest };
     },
     markPoint: (input) => site.change((state, now) => markPoint(state, input, now.ageMs)),
+    lockPoint: (input) => site.change((changed, now) => lockPoint(changed, input, now.ageMs)),
     findPoint: (query) => {
       if (query.group !== undefined) state.group(query.group);
       if (query.volume !== undefined) state.volume(query.volume);

@@ -1,7 +1,9 @@
 // Reports of moves and batches, and plans of batches.
+import { attemptName } from '../../../contracts/attempt.js';
 import type { replicaSiteApi } from '../../../contracts/replica-site-api.js';
 import type { Handlers } from '../../control-server/handlers.js';
 import type { Reports } from '../reports/reports.js';
+import type { Site } from '../site.js';
 
 type ReportCalls = Pick<
   Handlers<typeof replicaSiteApi>,
@@ -15,13 +17,19 @@ type ReportCalls = Pick<
   | 'batchReport'
 >;
 
-export function reportCalls({ moves, batches }: Reports): ReportCalls {
+export function reportCalls({ moves, batches }: Reports, { state }: Pick<Site, 'state'>): ReportCalls {
   return {
-    storeReport: (report) => {
+    // What becomes of a way back is known later: each reading asks anew.
+    storeReport: ({ wayBack: _asOfThen, ...report }) => {
       moves.put(report);
       return {};
     },
-    report: ({ move }) => moves.get(move),
+    report: ({ move }) => {
+      const stored = moves.get(move);
+      const attempt = stored.report?.attempt;
+      const wayBack = attempt === undefined ? undefined : state.attempts.get(attemptName(attempt))?.record.wayBack;
+      return wayBack === undefined ? stored : { ...stored, wayBack };
+    },
     reports: (input) => moves.page(input),
     storeBatchPlan: (input) => {
       batches.storePage(input);

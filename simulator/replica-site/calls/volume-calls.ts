@@ -14,17 +14,17 @@ export function volumeCalls(site: Site, journals: Journals): VolumeCalls {
   const { state } = site;
   return {
     groups: (input) => {
-      const { items: groups, ...rest } = pageOfGroups(state, input, site.now.monotonicMs);
+      const { items: groups, ...rest } = pageOfGroups(state, input, site.now);
       return { groups, ...rest };
     },
     volumes: async (input) => {
       const { items, ...rest } = pageOfVolumes(state, input);
       await journals.openAll(items.map((row) => row.volume));
-      const { monotonicMs } = site.now;
+      const { now } = site;
       const volumes = items.map(({ volume }) => {
         const journal = journals.open.get(volume);
         const damage = journal === undefined ? [] : [...damageNotes(volume, journal)];
-        const shown = { ...siteVolume(state, state.volume(volume), monotonicMs), ...stallsOf(journals, volume) };
+        const shown = { ...siteVolume(state, state.volume(volume), now), ...stallsOf(journals, volume) };
         return damage.length === 0 ? shown : { ...shown, damage };
       });
       return { volumes, ...rest };

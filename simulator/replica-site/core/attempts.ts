@@ -17,6 +17,7 @@ import { agedFromMs } from './policy.js';
 import { retiredSentence } from './records.js';
 import type { VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
+import { openedWayBack, openWaysBack, refuseOtherWays, reversedBy } from './ways-back.js';
 import { endOf, sinceInstant, termOf, type SiteMoment } from './terms.js';
 
 /**
@@ -41,6 +42,8 @@ export interface OpenInput {
   readonly to: GroupId;
   readonly leaseMs: number;
   readonly deadlineAfterMs: number;
+  /** How long after the commit the move can be reversed. */
+  readonly reversibleForMs?: number | undefined;
   /** The next ticket when the attempt was planned. */
   readonly floor?: number | undefined;
 }
@@ -49,7 +52,7 @@ export interface OpenInput {
  * Opens an attempt. A repeated call gets the record as it is now.
  * @throws MoverError STALE_ATTEMPT, ATTEMPT_MISMATCH, INVALID_REQUEST, VOLUME_NOT_FOUND,
  * VOLUME_RETIRED, GROUP_NOT_FOUND, GROUP_RETIRED, NOT_SYNCED, NOT_OWNER, EPOCH_MISMATCH,
- * VOLUME_BUSY, GROUP_FULL
+ * VOLUME_BUSY, STILL_REVERSIBLE, GROUP_FULL
  */
 export function openAttempt(state: SiteState, input: OpenInput, now: SiteMoment): AttemptRecord {
   const known = state.attempt(input.attempt);
@@ -77,14 +80,17 @@ export function openAttempt(state: SiteState, input: OpenInput, now: SiteMoment)
   for (const bound of input.volumes) checkAcquainted(state, bound);
   for (const bound of input.volumes) checkOwnership(state.volume(bound.volume), bound, input.from);
   for (const bound of input.volumes) clearTheWay(state, bound.volume, input.attempt, now);
+  refuseOtherWays(state, input, now.ageMs);
   const target = state.group(input.to);
   if (target.retired !== undefined) throw new MoverError('GROUP_RETIRED', `Group "${input.to}" is retired.`);
   freeExpiredRooms(state, input.to, 'its lease ran out and another move needed the room', now);
   const taken = state.memberCount(input.to) + reservedIn(state, input.to, now.monotonicMs);
-  if (taken + input.volumes.length > target.volumesMax) {
+  const kept = keptIn(state, input.to, now);
+  const arriving = input.volumes.filter(({ volume }) => !kept.has(volume)).length;
+  if (arriving > 0 && taken + kept.size + arriving > target.volumesMax) {
     throw new MoverError(
       'GROUP_FULL',
-      `Group "${input.to}" has room for ${target.volumesMax} volumes and ${taken} are taken or reserved.`,
+      `Group "${input.to}" has room for ${target.volumesMax} volumes and ${taken + kept.size} are taken or reserved.`,
     );
   }
   const { lastPointAtMs, lastOrder = 0 } = state.group(input.from);
@@ -107,6 +113,7 @@ export function openAttempt(state: SiteState, input: OpenInput, now: SiteMoment)
       pointOrder: lastOrder,
       lease: termOf(state.life, now.monotonicMs, Math.min(input.leaseMs, input.deadlineAfterMs)),
       deadline: termOf(state.life, now.monotonicMs, input.deadlineAfterMs),
+      ...(input.reversibleForMs === undefined ? {} : { reversibleForMs: input.reversibleForMs }),
     },
     seals: [],
   };
@@ -185,6 +192,22 @@ export function reservedIn(state: SiteState, group: GroupId, monotonicMs: number
   // group.
   for (const { name, volumes } of state.openAttempts()) if (state.attempts.unreadable.has(name)) reserved += volumes;
   return reserved;
+}
+
+/**
+ * The volumes for which open ways back keep a place in the group. One that is on its way there has
+ * its place by its attempt.
+ */
+export function keptIn(state: SiteState, group: GroupId, { monotonicMs, ageMs }: SiteMoment): ReadonlySet<VolumeId> {
+  const volumes = openWaysBack(state, ageMs, group).flatMap(({ contents }) =>
+    contents.volumes.map(({ volume }) => volume),
+  );
+  const isOnItsWay = (volume: VolumeId): boolean => {
+    const row = state.volumes.get(volume);
+    const attempt = row === undefined ? undefined : attemptInTheWay(state, row, monotonicMs);
+    return attempt !== undefined && state.attempts.get(attemptName(attempt))?.record.contents?.to === group;
+  };
+  return new Set(volumes.filter((volume) => !isOnItsWay(volume)));
 }
 
 /**
@@ -467,7 +490,10 @@ export function adoptAttempt(state: SiteState, attempt: AttemptRef, now: SiteMom
   });
   settleProvisional(state, attempt, 'COMMITTED');
   const decided = { life: state.life.number, atMs: now.monotonicMs };
-  return state.putAttempt({ ...record, state: 'COMMITTED', decidedAtMs: now.wallMs, decided });
+  reversedBy(state, attempt.move, contents, now);
+  const { reversibleForMs } = contents;
+  const wayBack = reversibleForMs === undefined ? {} : { wayBack: openedWayBack(reversibleForMs, now) };
+  return state.putAttempt({ ...record, state: 'COMMITTED', decidedAtMs: now.wallMs, decided, ...wayBack });
 }
 
 /**

@@ -74,6 +74,8 @@ function followGroup(state: SiteState, group: GroupId, file: GivenSettings): voi
   const said = waits ? (known.declared?.appliance ?? known.appliance) : file.appliance;
   const declared = groupSettings({ ...file, appliance: said });
   if (isDeepStrictEqual(known.declared, declared)) return;
+  // Volumes may come back into it: it stays as it was promised until their ways back have ended.
+  if (state.unendedWaysBack(group).length > 0) return;
   const appliance = said === known.declared?.appliance ? known.appliance : said;
   if (known.retired === undefined) state.bringBack('appliance', appliance);
   state.groups.put(group, { ...withSettings(known, { ...declared, appliance }), declared });

@@ -6,6 +6,7 @@ import type { GroupJournal } from '../../../contracts/retention.js';
 import { isPinned, isPromised, oldestFirst } from './policy.js';
 import type { GroupRow, PointRow } from './rows.js';
 import type { SiteState } from './state.js';
+import { holdIn } from './ways-back.js';
 
 /**
  * An alert ends once the journal is this far below its limit: otherwise it would come and go with
@@ -33,7 +34,8 @@ export function accountFor(state: SiteState, group: GroupId, costs: PointCosts):
 
 /**
  * Accounts for what a group's points cost and, over the group's limit, drops its oldest ones. It
- * never drops the newest point, one in use, or one whose bookmark's promise still holds.
+ * never drops the newest point, one in use, one that a way back holds, or one whose bookmark's
+ * promise still holds.
  * @param ageMs by the clock of ages: it survives restarts, as an alert does
  * @returns how many points were dropped. Others may cost more now: UNDO between two neighbours is
  * charged to the earlier one.
@@ -49,11 +51,13 @@ export function makeSpace(
   const { journalBytesMax } = row.retention;
   const rows = oldestFirst(state.pointsOfGroup(group));
   let bytes = bytesOf(rows, costs);
+  const hold = holdIn(state, group, ageMs);
   let dropped = 0;
   for (const candidate of rows.slice(0, -1)) {
     if (bytes <= journalBytesMax) break;
     const { id, bookmark } = candidate.point;
     if (isPinned(candidate, inUse) || isPromised(bookmark?.keep, ageMs)) continue;
+    if (hold?.holds(candidate) === true) continue;
     state.points.delete(id);
     bytes -= costs.get(id) ?? 0;
     dropped += 1;
@@ -87,7 +91,7 @@ function alertOf({ state, row, bytes, dropped, nowMs }: Finding): Pick<GroupJour
       alert: {
         sinceMs,
         lastMs: nowMs,
-        message: `The journal of group "${group}" needs ${inMib(bytes)}, over ${limit}, for points that can't be dropped: promised bookmarks, the newest point, and points in use. Keep bookmarks for a shorter time, or raise retention.journalBytesMax.`,
+        message: `The journal of group "${group}" needs ${inMib(bytes)}, over ${limit}, for points that can't be dropped: promised bookmarks, the newest point, points that a reversible move holds, and points in use. Keep bookmarks for a shorter time, or raise retention.journalBytesMax.`,
       },
     };
   }

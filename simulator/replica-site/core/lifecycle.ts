@@ -15,7 +15,14 @@ import type { RecoveryPoint } from '../../../contracts/point.js';
 import type { Keep, RetentionChange, RetentionPolicy } from '../../../contracts/retention.js';
 import type { ParsedInputOf } from '../../../contracts/route.js';
 import { Against } from './against.js';
-import { attemptInTheWay, attemptsInTheWayOf, freeExpiredRooms, reservedIn, resolveAttempt } from './attempts.js';
+import {
+  attemptInTheWay,
+  attemptsInTheWayOf,
+  freeExpiredRooms,
+  keptIn,
+  reservedIn,
+  resolveAttempt,
+} from './attempts.js';
 import { beginOwnership, deleteOwnership, endOwnership } from './owners.js';
 import { isPromised } from './policy.js';
 import { holeKey } from './records.js';
@@ -23,6 +30,7 @@ import { type GivenSettings, groupSettings, type GroupSettings, type VolumeRow, 
 import { acceptedSize } from './sizes.js';
 import type { SiteState } from './state.js';
 import type { SiteMoment } from './terms.js';
+import { openWayBackOf, openWaysBack, sentenceOf } from './ways-back.js';
 
 const MIB = 1024 * 1024;
 const FIRST_EPOCH = 1;
@@ -114,14 +122,14 @@ function checkName(state: SiteState, id: string, against: Against): void {
     if (isOther(group)) against.add('NAME_TAKEN', id, `"${id}" has the name of group "${group}"`);
 }
 
-function checkRoom(state: SiteState, group: GroupId, { monotonicMs }: SiteMoment, against: Against): void {
+function checkRoom(state: SiteState, group: GroupId, now: SiteMoment, against: Against): void {
   const row = state.groups.get(group);
   if (row === undefined) {
     against.add('GROUP_NOT_FOUND', group, `there is no consistency group "${group}"`);
     return;
   }
   if (row.retired !== undefined) against.add('GROUP_RETIRED', group, `group "${group}" is retired`);
-  const taken = state.memberCount(group) + reservedIn(state, group, monotonicMs);
+  const taken = state.memberCount(group) + reservedIn(state, group, now.monotonicMs) + keptIn(state, group, now).size;
   if (taken >= row.volumesMax)
     against.add('GROUP_FULL', group, `group "${group}" has room for ${row.volumesMax} volumes; ${taken} are taken`);
 }
@@ -192,6 +200,8 @@ export function retireVolume(
   const inTheWay = attemptInTheWay(state, row, now.monotonicMs);
   if (inTheWay !== undefined)
     against.add('VOLUME_BUSY', volume, `volume "${volume}" is being moved by ${inTheWay.move}`);
+  const wayBack = openWayBackOf(state, row, now.ageMs);
+  if (wayBack !== undefined) against.add('STILL_REVERSIBLE', volume, sentenceOf(volume, wayBack));
   against.refuse();
   if (dryRun) return CHANGED;
   if (row.openAttempt !== undefined)
@@ -330,15 +340,16 @@ export function setGroup(
     );
   if (isElsewhere) checkAppliance(state, appliance, against);
   if (isElsewhere) checkWays(state, group, now, against);
-  const coming = reservedIn(state, group, now.monotonicMs);
+  const coming = reservedIn(state, group, now.monotonicMs) + keptIn(state, group, now).size;
   if (volumesMax < members + coming)
     against.add(
       'GROUP_IN_USE',
       'volumesMax',
-      `group "${group}" owns ${members} volumes, and ${coming} are on their way to it: more than ${volumesMax}`,
+      `group "${group}" owns ${members} volumes, and ${coming} are on their way to it or may come back: more than ${volumesMax}`,
     );
   if (pointEveryMs !== row.pointEveryMs || !isDeepStrictEqual(retention, row.retention))
     checkPointsKept(group, settings, against);
+  if (isShorter(retention, row.retention) && !isElsewhere) checkWaysBack(state, group, now, against);
   against.refuse();
   if (dryRun) return CHANGED;
   if (isElsewhere || volumesMax < row.volumesMax)
@@ -378,10 +389,23 @@ export function reviveGroup(state: SiteState, group: GroupId): void {
   state.groups.put(group, row);
 }
 
-/** Refuses while an attempt may bring volumes into the group. */
-function checkWays(state: SiteState, group: GroupId, { monotonicMs }: SiteMoment, against: Against): void {
-  for (const attempt of attemptsInTheWayOf(state, group, monotonicMs))
+/** Refuses while an attempt may bring volumes into the group, or back into it. */
+function checkWays(state: SiteState, group: GroupId, now: SiteMoment, against: Against): void {
+  for (const attempt of attemptsInTheWayOf(state, group, now.monotonicMs))
     against.add('VOLUME_BUSY', group, `attempt ${attempt} moves volumes to group "${group}"`);
+  checkWaysBack(state, group, now, against);
+}
+
+function checkWaysBack(state: SiteState, group: GroupId, { ageMs }: SiteMoment, against: Against): void {
+  for (const open of openWaysBack(state, ageMs, group)) {
+    const [first] = open.contents.volumes;
+    if (first !== undefined) against.add('STILL_REVERSIBLE', group, sentenceOf(first.volume, open));
+  }
+}
+
+/** Whether a policy keeps points for a shorter time than the one before, in any of its periods. */
+function isShorter(policy: RetentionPolicy, before: RetentionPolicy): boolean {
+  return (['keepAllMs', 'hourlyMs', 'dailyMs', 'weeklyMs'] as const).some((period) => policy[period] < before[period]);
 }
 
 function checkPointsKept(group: GroupId, settings: GivenSettings, against: Against): void {

@@ -1,11 +1,13 @@
 // Rows as the control API shows them, a page at a time.
 import { heldOf, type Hole, type Ownership, type RecoveryPoint } from '../../../contracts/point.js';
 import type { ApplianceId, GroupId, VolumeId } from '../../../contracts/ids.js';
-import type { OpenAttempt, SiteGroup, SiteVolume } from '../../../contracts/replica-site-api.js';
-import { attemptInTheWay, leaseLeftMs, reservedIn } from './attempts.js';
+import type { OpenAttempt, OpenWayBack, SiteGroup, SiteVolume } from '../../../contracts/replica-site-api.js';
+import { attemptInTheWay, keptIn, leaseLeftMs, reservedIn } from './attempts.js';
 import { pointsOf } from './points.js';
 import type { GroupRow, VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
+import type { SiteMoment } from './terms.js';
+import { openWayBackOf, openWaysBack } from './ways-back.js';
 
 export interface Page<Item> {
   readonly items: Item[];
@@ -37,7 +39,7 @@ interface GroupFilter {
 export function pageOfGroups(
   state: SiteState,
   { group, appliance, cursor, limit }: PageInput & GroupFilter,
-  monotonicMs: number,
+  now: SiteMoment,
 ): Page<SiteGroup> {
   const items: SiteGroup[] = [];
   for (const row of group === undefined ? state.groupsAfter(cursor) : [state.group(group)]) {
@@ -45,7 +47,7 @@ export function pageOfGroups(
     if (group !== undefined && cursor !== undefined && row.group <= cursor) continue;
     const last = items.at(-1);
     if (items.length === limit && last !== undefined) return { items, next: last.group };
-    items.push(siteGroup(state, row, monotonicMs));
+    items.push(siteGroup(state, row, now));
   }
   return { items };
 }
@@ -53,7 +55,7 @@ export function pageOfGroups(
 function siteGroup(
   state: SiteState,
   { group, appliance, volumesMax, pointEveryMs, rpoMsMax, retention, journal, retired }: GroupRow,
-  monotonicMs: number,
+  now: SiteMoment,
 ): SiteGroup {
   return {
     group,
@@ -62,7 +64,7 @@ function siteGroup(
     pointEveryMs,
     ...(rpoMsMax === undefined ? {} : { rpoMsMax }),
     volumes: state.memberCount(group),
-    reserved: reservedIn(state, group, monotonicMs),
+    reserved: reservedIn(state, group, now.monotonicMs) + keptIn(state, group, now).size,
     retention,
     journal,
     ...(retired === undefined ? {} : { retired }),
@@ -70,7 +72,7 @@ function siteGroup(
 }
 
 /** @throws MoverError GROUP_NOT_FOUND */
-export function siteVolume(state: SiteState, row: VolumeRow, monotonicMs: number): SiteVolume {
+export function siteVolume(state: SiteState, row: VolumeRow, { monotonicMs, ageMs }: SiteMoment): SiteVolume {
   const { volume, splitter, sizeBytes, group, epoch, vm, labels, retired } = row;
   const openAttempt = attemptInTheWay(state, row, monotonicMs);
   const { position, session, n, timeMs } = state.lineages.durable(volume);
@@ -86,6 +88,7 @@ export function siteVolume(state: SiteState, row: VolumeRow, monotonicMs: number
     undistributedBytes: state.lineages.undistributedBytes(volume),
     initializing: row.openHole !== undefined,
     ...(openAttempt === undefined ? {} : { openAttempt }),
+    ...wayBackOf(state, row, ageMs),
     ...(vm === undefined ? {} : { vm }),
     ...(labels === undefined ? {} : { labels: { ...labels } }),
     ...(retired === undefined ? {} : { retired }),
@@ -112,6 +115,31 @@ export function pageOfOpenAttempts(
   return { items: attempts, unreadable, ...rest };
 }
 
+/** The open way back of the move that brought the volume where it is, as a listing shows it. */
+export function wayBackOf(state: SiteState, row: VolumeRow, ageMs: number): Pick<SiteVolume, 'wayBack'> {
+  const open = openWayBackOf(state, row, ageMs);
+  if (open === undefined) return {};
+  const { record, contents, wayBack } = open;
+  const { from: to, volumes } = contents;
+  return { wayBack: { move: record.attempt.move, to, untilMs: wayBack.untilMs, volumes: volumes.length } };
+}
+
+/** The open ways back, ordered by move. */
+export function pageOfWaysBack(state: SiteState, page: PageInput, ageMs: number): Page<OpenWayBack> {
+  const items = openWaysBack(state, ageMs).map(({ record, contents, wayBack }): OpenWayBack => ({
+    move: record.attempt.move,
+    volumes: contents.volumes.map(({ volume }) => volume),
+    group: contents.to,
+    to: contents.from,
+    untilMs: wayBack.untilMs,
+  }));
+  return pageOf(
+    items.toSorted((a, b) => (a.move < b.move ? -1 : 1)),
+    ({ move }) => move,
+    page,
+  );
+}
+
 /** Digits of a place in a cursor: padded cursors sort like places in the timeline. */
 const PLACE_DIGITS = 15;
 
@@ -134,5 +162,11 @@ export function pageOfPoints(
       : placed(1, heldOf(point, volume), inTimeline(point));
   const holes = volume === undefined ? [] : state.holesOf(volume);
   const owners = volume !== undefined ? state.ownersOf(volume) : group !== undefined ? state.ownedBy(group) : [];
-  return { ...pageOf(pointsOf(state, { group, volume }), keyOf, page), holes, owners };
+  const shown = owners.map((owner) => withWayBack(state, owner));
+  return { ...pageOf(pointsOf(state, { group, volume }), keyOf, page), holes, owners: shown };
+}
+
+function withWayBack(state: SiteState, owner: Ownership): Ownership {
+  const wayBack = state.wayBackFrom(owner.volume, owner.epoch)?.wayBack;
+  return wayBack === undefined ? owner : { ...owner, wayBack };
 }

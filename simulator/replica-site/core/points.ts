@@ -15,13 +15,15 @@ import {
   type RecoveryPoint,
 } from '../../../contracts/point.js';
 import type { Keep, KeepRequest } from '../../../contracts/retention.js';
+import { refuseLocked } from './bookmark-locks.js';
 import { type GroupRow, pointIdOf, type PointRow, type VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
 import type { SiteMoment } from './terms.js';
+import { holdIn } from './ways-back.js';
 
 /**
  * Most points without a bookmark that a group keeps, whatever its policy says: each names every
- * member, and all are in memory.
+ * member, and all are in memory. What ways back hold comes on top, for as long as they are open.
  */
 export const UNNAMED_POINTS_PER_GROUP_MAX = 45_000;
 
@@ -122,7 +124,7 @@ export function addPoint(state: SiteState, input: NewPoint, now?: SiteMoment): R
       ? { ...group, lastPointAtMs: atMs, lastOrder: number, snapshots: following }
       : { ...group, snapshots: [...(group.snapshots ?? []), ...(order === (group.lastOrder ?? 0) ? [number] : [])] },
   );
-  dropOldest(state, input.group);
+  dropOldest(state, input.group, now?.ageMs ?? 0);
   return point;
 }
 
@@ -235,7 +237,7 @@ export function keepFrom(asked: KeepRequest | undefined, fromMs: number): Keep {
 /**
  * Sets the name or the keep of a point's bookmark.
  * @throws MoverError POINT_NOT_FOUND; INVALID_REQUEST (no name and no bookmark, or another name for
- * a bookmark that a move made)
+ * a bookmark that a move made); BOOKMARK_LOCKED
  */
 export function markPoint(
   state: SiteState,
@@ -249,6 +251,7 @@ export function markPoint(
     throw new MoverError('INVALID_REQUEST', `Point ${input.point} has no bookmark yet: give it a name.`);
   if (bookmark?.attempt !== undefined && name !== bookmark.name)
     throw new MoverError('INVALID_REQUEST', `The bookmark "${bookmark.name}" was made by a move and keeps its name.`);
+  if (bookmark !== undefined) refuseLocked(row.point.id, bookmark, { name, keep: keepFrom(input.keep, ageMs) }, ageMs);
   const kept = { ...bookmark, name, pending: bookmark?.pending ?? false, keep: keepFrom(input.keep, ageMs) };
   const point: RecoveryPoint = { ...row.point, bookmark: kept };
   state.points.put(point.id, { ...row, point });
@@ -450,11 +453,13 @@ function contains(point: RecoveryPoint, volume: VolumeId): boolean {
   return point.members.some((member) => member.volume === volume);
 }
 
-function dropOldest(state: SiteState, group: GroupId): void {
+function dropOldest(state: SiteState, group: GroupId, ageMs: number): void {
   if (state.pointCount(group) <= UNNAMED_POINTS_PER_GROUP_MAX) return;
+  const hold = holdIn(state, group, ageMs);
   const unnamed = state
     .pointsOfGroup(group)
-    .filter((row) => row.point.bookmark === undefined && row.pinnedBy === undefined);
+    .filter((row) => row.point.bookmark === undefined && row.pinnedBy === undefined)
+    .filter((row) => hold?.holds(row) !== true);
   const excess = unnamed.length - UNNAMED_POINTS_PER_GROUP_MAX;
   if (excess <= 0) return;
   for (const { point } of unnamed.toSorted((a, b) => inTimelineOrder(a.point, b.point)).slice(0, excess))

@@ -6,6 +6,7 @@ import { inTimelineOrder, type RecoveryPoint } from '../../../contracts/point.js
 import type { Keep, RetentionPolicy } from '../../../contracts/retention.js';
 import type { PointRow } from './rows.js';
 import type { SiteState } from './state.js';
+import { type Hold, holdIn } from './ways-back.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -17,19 +18,21 @@ type Grain = 'hour' | 'day' | 'week';
 
 /**
  * Points of the group that may be dropped, oldest first. Never the newest one, nor one that a
- * running move or an open image needs.
+ * running move or an open image needs. Points that a way back holds don't age.
  */
 export function beyondPolicy(
   rows: readonly PointRow[],
   policy: RetentionPolicy,
   ageMs: number,
   inUse: ReadonlySet<PointId>,
+  hold?: Hold,
 ): PointId[] {
   const ordered = oldestFirst(rows);
   const kept = new Buckets();
   const gone: PointId[] = [];
   for (const [i, row] of ordered.entries()) {
-    if (i === ordered.length - 1 || isPinned(row, inUse) || !isBeyond(row, policy, ageMs, kept)) kept.add(row);
+    const asOfMs = hold?.holds(row) === true ? Math.min(ageMs, hold.sinceMs) : ageMs;
+    if (i === ordered.length - 1 || isPinned(row, inUse) || !isBeyond(row, policy, asOfMs, kept)) kept.add(row);
     else gone.push(row.point.id);
   }
   return gone;
@@ -120,7 +123,8 @@ function bucketOf(grain: Grain, atMs: number): number {
  * @returns how many points were dropped.
  */
 export function applyPolicy(state: SiteState, group: GroupId, ageMs: number, inUse: ReadonlySet<PointId>): number {
-  const gone = beyondPolicy(state.pointsOfGroup(group), state.group(group).retention, ageMs, inUse);
+  const hold = holdIn(state, group, ageMs);
+  const gone = beyondPolicy(state.pointsOfGroup(group), state.group(group).retention, ageMs, inUse, hold);
   for (const id of gone) state.points.delete(id);
   return gone.length;
 }

@@ -93,6 +93,8 @@ export class SiteState {
   readonly #volumesByOpenAttempt: Index<VolumeRow>;
   readonly #unjoinedByOwned: Index<AttemptRow>;
   readonly #decidedAttempts: Index<AttemptRow>;
+  readonly #waysBackByOwned: Index<AttemptRow>;
+  readonly #unendedWaysBack: Index<AttemptRow>;
   readonly #pointsByGroup: Index<PointRow>;
   readonly #bookmarksByGroup: Index<PointRow>;
   readonly #pointsByMarkedVolume: Index<PointRow>;
@@ -148,6 +150,12 @@ export class SiteState {
     });
     this.#decidedAttempts = this.attempts.indexBy(({ record, ticket }) =>
       record.state === 'OPEN' || ticket === undefined ? [] : [ALL],
+    );
+    this.#waysBackByOwned = this.attempts.indexBy(({ record: { contents, wayBack } }) =>
+      wayBack === undefined ? [] : (contents?.volumes ?? []).map(({ volume, epoch }) => ownedName(volume, epoch + 1)),
+    );
+    this.#unendedWaysBack = this.attempts.indexBy(({ record: { contents, wayBack } }) =>
+      wayBack === undefined || wayBack.ended !== undefined || contents === undefined ? [] : [contents.from],
     );
     this.#pointsByGroup = this.points.indexBy((row) => [row.point.group]);
     this.#bookmarksByGroup = this.points.indexBy(({ point }) => (point.bookmark === undefined ? [] : [point.group]));
@@ -360,6 +368,21 @@ export class SiteState {
     return members.flatMap(({ volume, epoch }) =>
       [...this.#unjoinedByOwned.of(ownedName(volume, epoch)).values()].map(({ record }) => record),
     );
+  }
+
+  /** The committed attempt with a way back that gave the volume this epoch. */
+  wayBackFrom(volume: VolumeId, epoch: number): AttemptRecord | undefined {
+    for (const { record } of this.#waysBackByOwned.of(ownedName(volume, epoch)).values()) return record;
+    return undefined;
+  }
+
+  /**
+   * Committed attempts whose way back to the group has not been noted as ended, though its time may
+   * be over; without a group, all of them.
+   */
+  unendedWaysBack(to?: GroupId): AttemptRecord[] {
+    const groups = to === undefined ? [...this.#unendedWaysBack.names()] : [to];
+    return groups.flatMap((group) => [...this.#unendedWaysBack.of(group).values()].map(({ record }) => record));
   }
 
   pointsOfGroup(group: GroupId): PointRow[] {

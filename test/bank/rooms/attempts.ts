@@ -77,8 +77,8 @@ export const attempts: Room = {
     {
       id: 'attempts/group-one-too-full',
       file: ATTEMPTS,
-      find: 'if (taken + input.volumes.length > target.volumesMax) {',
-      replace: 'if (taken > target.volumesMax) {',
+      find: 'if (arriving > 0 && taken + kept.size + arriving > target.volumesMax) {',
+      replace: 'if (arriving > 0 && taken + kept.size > target.volumesMax) {',
       breaks: 'A full group takes one more move.',
       kind: 'wrong value',
     },

@@ -182,8 +182,8 @@ export const points: Room = {
     {
       id: 'points/pinned-snapshot-dropped',
       file: POINTS,
-      find: '.filter((row) => row.point.bookmark === undefined && row.pinnedBy === undefined);',
-      replace: '.filter((row) => row.point.bookmark === undefined);',
+      find: '.filter((row) => row.point.bookmark === undefined && row.pinnedBy === undefined)',
+      replace: '.filter((row) => row.point.bookmark === undefined)',
       breaks: 'A group with very many points drops the snapshot of a running move.',
       kind: 'forgotten field',
     },

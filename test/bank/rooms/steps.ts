@@ -172,9 +172,9 @@ export const steps: Room = {
     {
       id: 'steps/taught-before-the-commit',
       file: RECONFIGURE,
-      find: "  const { decidedAtMs, left, seals } = await adopt(ports, context);\n  run.heartbeat({ doing: 'teaching splitters', bytesLeft: 0 });\n  const learned = await sendVerdict(ports, context);",
+      find: "  const { decidedAtMs, left, seals, wayBack } = await adopt(ports, context);\n  run.heartbeat({ doing: 'teaching splitters', bytesLeft: 0 });\n  const learned = await sendVerdict(ports, context);",
       replace:
-        "  run.heartbeat({ doing: 'teaching splitters', bytesLeft: 0 });\n  const learned = await sendVerdict(ports, context);\n  const { decidedAtMs, left, seals } = await adopt(ports, context);",
+        "  run.heartbeat({ doing: 'teaching splitters', bytesLeft: 0 });\n  const learned = await sendVerdict(ports, context);\n  const { decidedAtMs, left, seals, wayBack } = await adopt(ports, context);",
       breaks: 'Splitters send at the new epoch before the site has given it.',
       kind: 'wrong order',
     },

@@ -18,6 +18,8 @@ interface Circumstances {
   readonly hasWindow: boolean;
   readonly steered: boolean;
   readonly smallGroups: boolean;
+  /** A move before could be reversed. */
+  readonly reversible: boolean;
   readonly forgetful: boolean;
 }
 
@@ -52,6 +54,7 @@ const EXPLAINED: Partial<Record<ErrorCode, Explains>> = {
   WINDOW_CLOSED: (of) => of.hasWindow,
   MOVE_ABORTED: (of) => of.steered,
   GROUP_FULL: (of) => of.smallGroups,
+  STILL_REVERSIBLE: (of) => of.reversible,
   ALREADY_THERE: overtaken,
   NOT_OWNER: overtaken,
   EPOCH_MISMATCH: overtaken,
@@ -67,6 +70,7 @@ const EXPLAINED: Partial<Record<ErrorCode, Explains>> = {
 export function checkCauses(world: World, told: readonly Told[], smallGroups: boolean): void {
   const isDisturbed = [...world.befell.keys()].some((kind) => !HARMLESS.has(kind));
   let haunted = false;
+  const reversible = told.some((tale) => tale.reversible);
   for (const { move, end, crossed, reset, hasWindow, steered } of told) {
     if (end.kind === 'failed') {
       const circumstances: Circumstances = {
@@ -76,6 +80,7 @@ export function checkCauses(world: World, told: readonly Told[], smallGroups: bo
         hasWindow,
         steered,
         smallGroups,
+        reversible,
         forgetful: world.hasSiteForgotten || world.hasSplitterForgotten,
       };
       const codes = end.code === 'MOVE_REFUSED' ? end.reasons.map(({ code }) => code) : [end.code];

@@ -4,6 +4,7 @@ import { attemptName, type AttemptRecord } from '../../../contracts/attempt.js';
 import { hasRemedy } from '../../../contracts/error-registry.js';
 import type { VolumeId } from '../../../contracts/ids.js';
 import type { MoveReport } from '../../../contracts/move.js';
+import type { OpenWayBack } from '../../../simulator/replica-site/core/ways-back.js';
 import { ATTEMPTS_MAX, type MoveEnd } from '../orchestrator.js';
 import type { World } from '../world.js';
 import { checkNothingLeft, recordsOf } from './left-behind.js';
@@ -22,6 +23,10 @@ export interface Told {
   readonly fenceByMs?: number | undefined;
   /** Whether a person asked things of it. */
   readonly steered: boolean;
+  /** Whether it can be reversed for a while. */
+  readonly reversible: boolean;
+  /** The way back that it took, which was open when it began. */
+  readonly back?: OpenWayBack | undefined;
 }
 
 /**

@@ -1,7 +1,8 @@
 // Once all is quiet, no move has left anything behind: no room, pin, seal, hold, notice or fence.
 import { attemptName } from '../../../contracts/attempt.js';
-import { attemptInTheWay, reservedIn } from '../../../simulator/replica-site/core/attempts.js';
+import { attemptInTheWay, keptIn, reservedIn } from '../../../simulator/replica-site/core/attempts.js';
 import type { World } from '../world.js';
+import { checkNoWayBack } from './ways-back.js';
 
 /**
  * What may be left is an attempt that was opened by a mover that died before it told a splitter:
@@ -13,8 +14,9 @@ export function checkResidue(
 ): void {
   const { state } = world.site;
   const now = world.siteMoment;
+  checkNoWayBack(world);
   for (const { group } of world.groups) {
-    const reserved = reservedIn(state, group, now.monotonicMs);
+    const reserved = reservedIn(state, group, now.monotonicMs) + keptIn(state, group, now).size;
     if (reserved > 0) throw new Error(`room for ${reserved} volumes is still reserved in ${group}`);
   }
   for (const row of state.points.values()) {

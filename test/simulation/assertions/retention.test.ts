@@ -39,11 +39,21 @@ function point(number: number, hours: number, fields: object = {}, row: Partial<
 }
 
 function look(rows: readonly PointRow[], fields: Partial<GroupLook> = {}): GroupLook {
-  return { group: G1, rows, policy: POLICY, ageMs: NOW_MS, inUse: new Set(), droppedForRoom: 0, ...fields };
+  return {
+    group: G1,
+    rows,
+    policy: POLICY,
+    ageMs: NOW_MS,
+    inUse: new Set(),
+    waysBack: [],
+    droppedForRoom: 0,
+    ...fields,
+  };
 }
 
 const bookmark = (keep: unknown): object => ({ bookmark: { name: 'kept', pending: false, keep } });
 const newest = point(9, 0);
+const LOCK = { untilMs: NOW_MS + 1, operator: 'kim', reason: 'an audit' };
 
 test('an old point may go', () => {
   expect(checkDropped(look([point(1, 9), newest]), look([newest]))).toBe(1);
@@ -54,6 +64,12 @@ test.each([
   ['a move needs', point(1, 9, {}, { pinnedBy: attemptRefSchema.parse({ move: 'm1', n: 1 }) }), {}, 'm1 needs it'],
   ['is open', point(1, 9), { inUse: new Set([pointIdOf(1)]) }, 'an image of it is open'],
   ['is kept for ever', point(1, 9, bookmark('forever')), {}, 'kept for ever'],
+  [
+    'is locked',
+    point(1, 9, { bookmark: { name: 'kept', pending: false, keep: 'policy', lock: LOCK } }),
+    {},
+    'locked until',
+  ],
   ['is promised', point(1, 9, bookmark({ untilMs: NOW_MS + 1 })), {}, 'promised until'],
   ['has a bookmark by policy', point(1, 3, bookmark('policy')), {}, 'the policy keeps it'],
 ])('a point that %s may not', (_which, row, fields, why) => {

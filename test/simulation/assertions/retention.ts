@@ -1,4 +1,5 @@
 // What retention may drop, and what it must: by the words of the policy, not by its code.
+import type { AttemptVolume } from '../../../contracts/attempt.js';
 import type { GroupId, PointId } from '../../../contracts/ids.js';
 import { inTimelineOrder, type RecoveryPoint } from '../../../contracts/point.js';
 import type { RetentionPolicy } from '../../../contracts/retention.js';
@@ -14,6 +15,8 @@ export interface GroupLook {
   readonly policy: RetentionPolicy;
   readonly ageMs: number;
   readonly inUse: ReadonlySet<PointId>;
+  /** Open ways back to the group: which members their points have, and since when. */
+  readonly waysBack: readonly { readonly sinceMs: number; readonly volumes: readonly AttemptVolume[] }[];
   /** Points dropped for lack of room, ever. */
   readonly droppedForRoom: number;
 }
@@ -33,6 +36,18 @@ function newestOf(rows: readonly PointRow[]): PointId | undefined {
     .at(-1)?.id;
 }
 
+/** Whether a point has a volume that may come back, as it was before it left. */
+function isOfWayBack({ waysBack }: GroupLook, { point: { members } }: PointRow): boolean {
+  return waysBack.some(({ volumes }) =>
+    volumes.some((bound) => members.some(({ volume, epoch }) => volume === bound.volume && epoch <= bound.epoch)),
+  );
+}
+
+/** Its age when the oldest open way back began. */
+function ageAtWayBack({ waysBack, ageMs }: GroupLook, point: RecoveryPoint): number {
+  return ageOf(point, Math.min(ageMs, ...waysBack.map(({ sinceMs }) => sinceMs)));
+}
+
 /** Why nobody may drop a point now, whatever the policy and the journal's room say. */
 function heldBy({ rows, inUse, ageMs }: GroupLook, { point, pinnedBy }: PointRow): string | undefined {
   const keep = point.bookmark?.keep;
@@ -40,6 +55,8 @@ function heldBy({ rows, inUse, ageMs }: GroupLook, { point, pinnedBy }: PointRow
   if (pinnedBy !== undefined) return `${pinnedBy.move} needs it`;
   if (point.bookmark?.pending === true) return 'its bookmark is pending';
   if (inUse.has(point.id)) return 'an image of it is open';
+  const lockedUntilMs = point.bookmark?.lock?.untilMs ?? 0;
+  if (ageMs < lockedUntilMs) return `it is locked until ${lockedUntilMs}`;
   if (keep === 'forever') return 'its bookmark is kept for ever';
   if (typeof keep === 'object' && ageMs < keep.untilMs) return `its bookmark is promised until ${keep.untilMs}`;
   return undefined;
@@ -59,6 +76,9 @@ export function checkDropped(before: GroupLook, after: GroupLook): number {
     const what = `point ${point.id} (${point.kind}) of ${before.group} was dropped at age ${ageOf(point, before.ageMs)}`;
     const why = heldBy(before, row);
     if (why !== undefined) throw new Error(`${what}, though ${why}`);
+    // By the policy one may go that was too old already when its volume left.
+    if (isOfWayBack(after, row) && (forRoom > 0 || ageAtWayBack(after, point) <= before.policy.keepAllMs))
+      throw new Error(`${what}, though its volume may come back`);
     const keptMs = point.bookmark === undefined ? before.policy.keepAllMs : longest(before.policy);
     const isPromise = point.bookmark !== undefined && point.bookmark.keep !== 'policy';
     if (forRoom === 0 && !isPromise && ageOf(point, after.ageMs) <= keptMs)
@@ -75,6 +95,7 @@ function checkOldestFirst(before: GroupLook, after: GroupLook, gone: readonly Po
     .toSorted(inTimelineOrder)
     .at(-1);
   for (const row of after.rows) {
+    if (isOfWayBack(before, row)) continue;
     if (last === undefined || inTimelineOrder(row.point, last) > 0 || heldBy(before, row) !== undefined) continue;
     throw new Error(`point ${last.id} of ${before.group} was dropped for room before the older ${row.point.id}`);
   }
@@ -88,7 +109,12 @@ export function checkRound(before: GroupLook, after: GroupLook): void {
   const { policy } = before;
   const was = new Set(before.rows.map(({ point }) => point.id));
   const stayed = after.rows.filter(
-    (row) => was.has(row.point.id) && heldBy(before, row) === undefined && heldBy(after, row) === undefined,
+    (row) =>
+      was.has(row.point.id) &&
+      !isOfWayBack(before, row) &&
+      !isOfWayBack(after, row) &&
+      heldBy(before, row) === undefined &&
+      heldBy(after, row) === undefined,
   );
   // A snapshot has the place of its cut and the age of its closing: hours may come back behind it.
   let last: { readonly hour: number; readonly id: PointId } | undefined;

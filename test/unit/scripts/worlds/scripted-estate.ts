@@ -19,6 +19,7 @@ import type { AppliancePort, Ports, SplitterPort } from '../../../../control/por
 import { splitterApi } from '../../../../contracts/splitter-api.js';
 import { attach, hear } from '../../../../simulator/replica-site/core/attach.js';
 import * as attempts from '../../../../simulator/replica-site/core/attempts.js';
+import { wayBackOf } from '../../../../simulator/replica-site/core/listings.js';
 import { pointsOf } from '../../../../simulator/replica-site/core/points.js';
 import { admit, beginHole, endHole } from '../../../../simulator/replica-site/core/records.js';
 import { claimOf } from '../../../support/identities.js';
@@ -328,7 +329,8 @@ export class ScriptedEstate {
       retention: row.retention,
       journal: row.journal,
       volumes: core.memberCount(row.group),
-      reserved: attempts.reservedIn(core, row.group, monotonicMs),
+      reserved:
+        attempts.reservedIn(core, row.group, monotonicMs) + attempts.keptIn(core, row.group, this.site.now).size,
     };
   }
 
@@ -348,6 +350,7 @@ export class ScriptedEstate {
       undistributedBytes: lineages.undistributedBytes(row.volume),
       initializing: row.openHole !== undefined,
       ...(openAttempt === undefined ? {} : { openAttempt }),
+      ...wayBackOf(core, row, this.site.now.ageMs),
     };
   }
 }
