@@ -60,10 +60,10 @@ export interface CreateWorkerOptions {
   /** The worker's name in histories. Default: process id and host. */
   readonly identity?: string;
   readonly deployment?: Deployment | undefined;
-  /** Sees each run of an activity. */
-  readonly interceptor?: ActivityInterceptorsFactory | undefined;
   /** Default: the product's own. */
   readonly batches?: BatchSettings | undefined;
+  /** Sees each run of an activity. */
+  readonly interceptor?: ActivityInterceptorsFactory | undefined;
 }
 
 /** Makes a worker, ready to `run()`. It does not close the connection. */
@@ -75,8 +75,8 @@ export async function createWorker({
   ports,
   identity,
   deployment,
-  interceptor,
   batches,
+  interceptor,
 }: CreateWorkerOptions): Promise<Worker> {
   return Worker.create({
     ...WORKER_OPTIONS,

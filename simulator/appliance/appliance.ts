@@ -155,6 +155,7 @@ export async function startAppliance(
     listen: appliance.control,
     access,
     audit,
+    metrics: applianceMetrics({ link, relays, served, paused, rounds, points, accesses, scratch }),
     clock,
     health: () => ({
       notes: [
@@ -166,7 +167,6 @@ export async function startAppliance(
         ...accesses.notes,
       ],
     }),
-    metrics: applianceMetrics({ link, relays, served, paused, rounds, points, accesses, scratch }),
     log,
     onUpgrade: streamUpgrade({ onStream: (connection) => void relays.accept(connection) }),
   });

@@ -16,7 +16,9 @@ import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import { type Health, healthOperation } from '../../contracts/health.js';
 import type { Operation, ParsedInputOf } from '../../contracts/route.js';
 import type { TlsIdentity } from '../../control/credentials.js';
-import { METRICS_CONTENT_TYPE, METRICS_PATH } from '../../control/metrics/metrics-page.js';
+import type { MetricsSource } from '../../control/metrics/metrics.js';
+import { METRICS_CONTENT_TYPE, METRICS_PATH, metricsPage } from '../../control/metrics/metrics-page.js';
+import { processMetrics } from '../../control/metrics/process-metrics.js';
 import type { Admission } from './admission.js';
 import type { BinaryRoute } from './binary-route.js';
 import { callContext } from './call-context.js';
@@ -38,8 +40,8 @@ interface AppOptions {
   /** Lists the audit; undefined for an API without one. */
   readonly listAudit: ((query: ParsedInputOf<typeof auditOperation>) => Promise<unknown>) | undefined;
   readonly document: () => Promise<OpenApiDocument>;
-  /** The process's metrics, for Prometheus. */
-  readonly metrics: () => Promise<string>;
+  /** Metrics beside those that every process has. */
+  readonly metrics: MetricsSource | undefined;
   readonly admission: Admission;
   /** The server's own certificate; undefined for plain HTTP. */
   readonly tls: TlsIdentity | undefined;
@@ -52,8 +54,8 @@ interface AppOptions {
 }
 
 export function createApp(options: AppOptions): FastifyInstance {
-  const { operations, binaryRoutes, health, listAudit, document, metrics, admission, tls, limits } = options;
-  const { log, stopping, cutOff } = options;
+  const { operations, binaryRoutes, health, listAudit, document, admission, tls, limits, log, stopping, cutOff } =
+    options;
   const replyWithProblem = problemReply(log);
   const requestTimeout = limits.requestMsMax ?? REQUEST_MS_MAX_DEFAULT;
   const app = fastify({
@@ -121,7 +123,8 @@ export function createApp(options: AppOptions): FastifyInstance {
   app.get(OPENAPI_PATH, document);
   // They name volumes and groups, so they need what a listing of those needs.
   rules.set(`GET ${METRICS_PATH}`, { operation: 'metrics', roles: ['read'] });
-  app.get(METRICS_PATH, async (_request, reply) => reply.type(METRICS_CONTENT_TYPE).send(await metrics()));
+  const sources = [processMetrics({ health }), ...(options.metrics === undefined ? [] : [options.metrics])];
+  app.get(METRICS_PATH, async (_request, reply) => reply.type(METRICS_CONTENT_TYPE).send(await metricsPage(sources)));
   return app;
 }
 

@@ -9,11 +9,8 @@ import type { Logger } from 'pino';
 import { MoverError } from '../../contracts/errors.js';
 import type { ClockView } from '../../contracts/clock.js';
 import { controlUrl } from '../../contracts/estate.js';
-import type { Health } from '../../contracts/health.js';
 import type { Api } from '../../contracts/route.js';
 import type { MetricsSource } from '../../control/metrics/metrics.js';
-import { metricsPage } from '../../control/metrics/metrics-page.js';
-import { processMetrics } from '../../control/metrics/process-metrics.js';
 import { createApp } from './app.js';
 import { type Access, accessNotes, type ListenAddress, OPEN_ACCESS, requireProtection } from './access.js';
 import { Admission } from './admission.js';
@@ -85,22 +82,20 @@ export function createControlServer<A extends Api & ServerAnswered>(options: Con
   setMaxListeners(0, cutOff.signal);
   let document: Promise<OpenApiDocument> | undefined;
 
-  const health = (): Health => {
-    const notes = [...options.health().notes, ...accessNotes(access)];
-    if (audit?.note !== undefined) notes.push(audit.note);
-    const clock = options.clock === undefined ? {} : { clock: options.clock.view };
-    return { status: notes.length === 0 ? 'ok' : 'degraded', role, id, startedAtMs, ...clock, notes };
-  };
-  const sources = [processMetrics({ health }), ...(options.metrics === undefined ? [] : [options.metrics])];
   const admission = new Admission(new Gate(name, access, listen), audit);
   const app = createApp({
     operations: bindHandlers(api, options.handlers),
     binaryRoutes,
-    health,
-    metrics: async () => metricsPage(sources),
+    health: () => {
+      const notes = [...options.health().notes, ...accessNotes(access)];
+      if (audit?.note !== undefined) notes.push(audit.note);
+      const clock = options.clock === undefined ? {} : { clock: options.clock.view };
+      return { status: notes.length === 0 ? 'ok' : 'degraded', role, id, startedAtMs, ...clock, notes };
+    },
     document: async () => (document ??= openApiDocument(api, options, binaryRoutes)),
     listAudit:
       api.audit === undefined ? undefined : async (query) => audit?.list(query) ?? { process: name, entries: [] },
+    metrics: options.metrics,
     admission,
     tls: listen.tls === true ? credentials.tls : undefined,
     limits,

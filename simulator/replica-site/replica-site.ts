@@ -130,6 +130,13 @@ function createServer(
     id,
     listen: estate.replicaSite.control,
     access,
+    metrics: siteMetrics({
+      site,
+      ages,
+      journals,
+      openImages: () => images.count,
+      freeBytes: () => freeBytes(storage.volumesFolder),
+    }),
     audit: new AuditLog({
       folder: join(dataFolder, AUDIT_FOLDER),
       process: `replica site ${id}`,
@@ -138,13 +145,6 @@ function createServer(
     }),
     clock,
     health: () => ({ notes: healthNotes(parts) }),
-    metrics: siteMetrics({
-      site,
-      ages,
-      journals,
-      openImages: () => images.count,
-      freeBytes: () => freeBytes(storage.volumesFolder),
-    }),
     log,
     binaryRoutes: [imageReadRoute(async ({ image, offset, length }) => images.read(image, offset, length))],
     onUpgrade: streamUpgrade({
