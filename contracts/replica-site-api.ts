@@ -124,6 +124,8 @@ export const siteVolumeSchema = z.strictObject({
    * volume may abort it.
    */
   openAttempt: attemptRefSchema.optional(),
+  /** How long that attempt's lease still runs, unless it is renewed. */
+  openAttemptLeaseMs: durationMsSchema.optional(),
   /** The virtual machine that owns the disk. */
   vm: vmSchema.optional(),
   labels: labelsSchema.optional(),

@@ -10,7 +10,7 @@ import {
 import { namesOf } from '../batches/batch-lines.js';
 import type { Move } from '../moves/move-client.js';
 import { printable } from '../text/printable.js';
-import { bytes, duration, time } from '../text/format.js';
+import { bytes, counted, duration, time } from '../text/format.js';
 import { nextOfMove } from './next-commands.js';
 
 const STEP_MEANING: Readonly<Record<StepReport['step'], string>> = {
@@ -66,6 +66,13 @@ export function doingText({ doing, bytesLeft, bytesPerSecond, fencedMs, waitsFor
   ].join(', ');
 }
 
+/** @example "  notify is tried again, at …, after 3 failures: Splitter h awaits the verdict." */
+export function retryingLine(stage: MoveStage, retrying: NonNullable<Move['retrying']>): string {
+  const { failures, message, nextAtMs } = retrying;
+  const next = nextAtMs === undefined ? '' : `, at ${time(nextAtMs)}`;
+  return printable(`  ${stage} is tried again${next}, after ${counted(failures, 'failure')}: ${message}`);
+}
+
 /** The steps that are not shown yet. */
 export function newSteps(progress: MoveProgress, shown: number): readonly StepReport[] {
   return progress.steps.slice(shown);
@@ -118,7 +125,7 @@ function stageText(stage: MoveStage | undefined): string {
 
 /** A move at one moment, for `status`. */
 export function moveLines(move: Move): string[] {
-  const { progress, report, error, url, doing } = move;
+  const { progress, report, error, url, doing, retrying } = move;
   const ended = move.endedAtMs === undefined ? '' : `, ended ${time(move.endedAtMs)}`;
   return [
     `Move ${move.moveId}: ${move.state}${progress === undefined || move.state !== 'running' ? '' : ` (${progress.stage})`}`,
@@ -128,6 +135,7 @@ export function moveLines(move: Move): string[] {
       : [`  ${progress.volumes.join(', ')} → ${progress.to}`, ...progress.steps.map(stepLine)]),
     ...(progress === undefined || doing === undefined ? [] : [`  … ${progress.stage}: ${doingText(doing)}`]),
     ...(progress?.waitsFor === undefined ? [] : [`  ${progress.waitsFor}`]),
+    ...(progress === undefined || retrying === undefined ? [] : [retryingLine(progress.stage, retrying)]),
     ...(url === undefined ? [] : [`  ${url}`]),
     ...(report === undefined ? [] : reportLines(report)),
     ...(error === undefined ? [] : [`  ${error.message} (${error.code})`]),

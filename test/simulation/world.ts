@@ -17,7 +17,7 @@ import { splitterApi } from '../../contracts/splitter-api.js';
 import type { AppliancePort, Ports, SplitterPort } from '../../control/ports.js';
 import type { Claim } from '../../simulator/replica-site/core/attach.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
-import { pageOfOpenAttempts } from '../../simulator/replica-site/core/listings.js';
+import { holderOf, pageOfOpenAttempts } from '../../simulator/replica-site/core/listings.js';
 import { cutsReached, findPoint, pointsOf } from '../../simulator/replica-site/core/points.js';
 import { pointIdOf, type VolumeRow } from '../../simulator/replica-site/core/rows.js';
 import { inventoryVolume, pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
@@ -1385,7 +1385,6 @@ export class World {
 
   #describe(volume: VolumeId): OutputOf<typeof applianceApi.siteVolumes>['volumes'][number] {
     const row = this.site.state.volume(volume);
-    const openAttempt = attempts.attemptInTheWay(this.site.state, row, this.siteMoment.monotonicMs);
     return {
       volume,
       splitter: row.splitter,
@@ -1397,7 +1396,7 @@ export class World {
       appliedPosition: this.site.appliedPosition(volume),
       undistributedBytes: this.site.undistributedBytes(volume),
       initializing: row.openHole !== undefined,
-      ...(openAttempt === undefined ? {} : { openAttempt }),
+      ...holderOf(this.site.state, row, this.siteMoment.monotonicMs),
     };
   }
 }
