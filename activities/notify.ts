@@ -70,7 +70,9 @@ function overtaken({ message }: Overtaken, { from }: MovePlan, { queue }: Parsed
 /** Who holds the volumes, if that is all that is against the move, or passes by itself like it. */
 function heldOf({ reasons, volumes, from }: MovePlan): Held | undefined {
   if (from === undefined || !reasons.every(({ code }) => hasRemedy(code, 'waiting'))) return undefined;
-  const holders = volumes.flatMap(({ volume, heldBy }) => (heldBy === undefined ? [] : [{ volume, move: heldBy }]));
+  const holders = volumes.flatMap(({ volume, heldBy, heldForMs: leaseMs }) =>
+    heldBy === undefined ? [] : [{ volume, move: heldBy, ...(leaseMs === undefined ? {} : { leaseMs }) }],
+  );
   return holders.length === 0 ? undefined : { holders, from: from.group };
 }
 

@@ -128,9 +128,9 @@ export function refuseUnlessOk({ ok, reasons, volumes }: MovePlan, { queue }: Pi
   const isWaitedFor = passing.length === reasons.length && (queue === true || !passing.some(isOfHolder));
   const [first] = reasons;
   const code = isWaitedFor && first !== undefined ? first.code : 'MOVE_REFUSED';
-  const holder = volumes.find(({ heldBy }) => heldBy !== undefined)?.heldBy;
+  const { heldBy, heldForMs } = volumes.find((volume) => volume.heldBy !== undefined) ?? {};
   const advice =
-    holder === undefined || isWaitedFor || passing.length < reasons.length ? '' : ` ${holderAdvice(holder)}`;
+    heldBy === undefined || isWaitedFor || passing.length < reasons.length ? '' : ` ${holderAdvice(heldBy, heldForMs)}`;
   throw new MoverError(code, `The move cannot be made${isWaitedFor ? ' yet' : ''}: ${listed}.${advice}`, { reasons });
 }
 
@@ -142,12 +142,17 @@ export const QUEUE_ADVICE =
   'To wait for its end, and then move the volume if it is still in its group: start this move again with --queue ("queue": true).';
 
 /** Advice to people whose volume another move holds. */
-function holderAdvice(holder: string): string {
+function holderAdvice(holder: string, leaseMs: number | undefined): string {
   return [
     `To follow that move: volume-mover watch ${holder}. To end it: volume-mover cancel ${holder}.`,
     QUEUE_ADVICE,
-    'A move that no longer runs lets go by itself when its lease ends, by default within about a minute.',
+    `A move that no longer runs lets go by itself when its lease ends, in ${secondsText(leaseMs)}; --take-over does not wait for that.`,
   ].join(' ');
+}
+
+/** @example "42 s" */
+function secondsText(ms: number | undefined): string {
+  return ms === undefined ? 'about a minute' : `${Math.ceil(ms / 1_000)} s`;
 }
 
 type AddReason = (code: ErrorCode, subject: string, message: string) => void;
@@ -190,6 +195,7 @@ async function checkSplitter(
   clocks: ClockComparison,
 ): Promise<MovePlan['volumes'][number]> {
   const heldBy = holderOf(volume, own);
+  const { openAttemptLeaseMs: leaseMs } = volume;
   const planned = {
     volume: volume.volume,
     sizeBytes: volume.sizeBytes,
@@ -197,6 +203,7 @@ async function checkSplitter(
     epoch: volume.epoch,
     undistributedBytes: volume.undistributedBytes,
     ...(heldBy === undefined ? {} : { heldBy }),
+    ...(heldBy === undefined || leaseMs === undefined ? {} : { heldForMs: leaseMs }),
   };
   const split = await askSplitter(ports, volume, addReason, clocks);
   if (split === undefined) return { ...planned, unconfirmedBytes: 0 };

@@ -173,6 +173,8 @@ export const movePlanSchema = z.strictObject({
       undistributedBytes: bytesSchema,
       /** The other move that holds the volume; absent while none does. */
       heldBy: moveIdSchema.optional(),
+      /** How long its lease still runs, ms, unless it is renewed. */
+      heldForMs: durationMsSchema.optional(),
     }),
   ),
   from: endpointSchema.optional(),

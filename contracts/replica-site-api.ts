@@ -126,6 +126,8 @@ export const siteVolumeSchema = z.strictObject({
    * volume may abort it.
    */
   openAttempt: attemptRefSchema.optional(),
+  /** How long that attempt's lease still runs, unless it is renewed. */
+  openAttemptLeaseMs: durationMsSchema.optional(),
   /** The open way back of the move that brought it here. */
   wayBack: z
     .strictObject({

@@ -17,7 +17,12 @@ export interface AttemptContext {
 
 /** What notify finds instead of opening an attempt: other moves hold volumes of the move. */
 export interface Held {
-  readonly holders: readonly { readonly volume: VolumeId; readonly move: MoveId }[];
+  readonly holders: readonly {
+    readonly volume: VolumeId;
+    readonly move: MoveId;
+    /** How long its lease still ran then, ms; absent in histories of earlier versions. */
+    readonly leaseMs?: number;
+  }[];
   /** The group that the volumes were in. The move takes them from there or not at all. */
   readonly from: GroupId;
 }

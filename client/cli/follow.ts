@@ -3,7 +3,7 @@ import { MoverError } from '../../contracts/errors.js';
 import type { Heartbeat, MoveStage } from '../../contracts/move.js';
 import type { Move, StartedMove } from '../moves/move-client.js';
 import type { MoverClient } from '../sdk.js';
-import { newSteps, stageLine, stepLine } from './move-view.js';
+import { newSteps, retryingLine, stageLine, stepLine } from './move-view.js';
 import { nextOfMove } from './next-commands.js';
 import type { Output } from './output.js';
 
@@ -52,12 +52,17 @@ export async function followMove(
   let stage: MoveStage = 'planning';
   let waitsFor: string | undefined;
   let doing: Heartbeat | undefined;
+  let failure: string | undefined;
   let stageSinceMs = performance.now();
   return await followShown(client.moves.follow(moveId, { signal }), output, {
     status: () => stageLine(stage, performance.now() - stageSinceMs, doing),
-    update: ({ progress, doing: newest }) => {
+    update: ({ progress, doing: newest, retrying }) => {
       doing = newest;
       if (progress === undefined) return;
+      // A step may wait long for what passes by itself, such as a lease of a move that is gone.
+      if (retrying !== undefined && retrying.message !== failure)
+        output.progress(retryingLine(progress.stage, retrying));
+      failure = retrying?.message;
       if (progress.stage !== stage) stageSinceMs = performance.now();
       stage = progress.stage;
       for (const step of newSteps(progress, shownSteps)) output.progress(stepLine(step));

@@ -12,7 +12,7 @@ import { namesOf } from '../batches/batch-lines.js';
 import type { Move } from '../moves/move-client.js';
 import { wayBackText } from '../moves/way-back.js';
 import { printable } from '../text/printable.js';
-import { bytes, duration, time } from '../text/format.js';
+import { bytes, counted, duration, time } from '../text/format.js';
 import { nextOfMove } from './next-commands.js';
 
 const STEP_MEANING: Readonly<Record<StepReport['step'], string>> = {
@@ -66,6 +66,13 @@ export function doingText({ doing, bytesLeft, bytesPerSecond, fencedMs, waitsFor
     ...(isBeforeFence ? ['not fenced yet'] : []),
     ...(fencedMs === undefined ? [] : [`fenced ${duration(fencedMs)}`]),
   ].join(', ');
+}
+
+/** @example "  notify is tried again, at …, after 3 failures: Splitter h awaits the verdict." */
+export function retryingLine(stage: MoveStage, retrying: NonNullable<Move['retrying']>): string {
+  const { failures, message, nextAtMs } = retrying;
+  const next = nextAtMs === undefined ? '' : `, at ${time(nextAtMs)}`;
+  return printable(`  ${stage} is tried again${next}, after ${counted(failures, 'failure')}: ${message}`);
 }
 
 /** The steps that are not shown yet. */
@@ -123,7 +130,7 @@ function stageText(stage: MoveStage | undefined): string {
 
 /** A move at one moment, for `status`. */
 export function moveLines(move: Move): string[] {
-  const { progress, report, error, url, doing, wayBack } = move;
+  const { progress, report, error, url, doing, wayBack, retrying } = move;
   const ended = move.endedAtMs === undefined ? '' : `, ended ${time(move.endedAtMs)}`;
   return [
     `Move ${move.moveId}: ${move.state}${progress === undefined || move.state !== 'running' ? '' : ` (${progress.stage})`}`,
@@ -133,6 +140,7 @@ export function moveLines(move: Move): string[] {
       : [`  ${progress.volumes.join(', ')} → ${progress.to}`, ...progress.steps.map(stepLine)]),
     ...(progress === undefined || doing === undefined ? [] : [`  … ${progress.stage}: ${doingText(doing)}`]),
     ...(progress?.waitsFor === undefined ? [] : [`  ${progress.waitsFor}`]),
+    ...(progress === undefined || retrying === undefined ? [] : [retryingLine(progress.stage, retrying)]),
     ...(url === undefined ? [] : [`  ${url}`]),
     ...(report === undefined ? [] : reportLines(report, wayBack)),
     ...(error === undefined ? [] : [`  ${error.message} (${error.code})`]),

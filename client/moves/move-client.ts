@@ -36,6 +36,15 @@ export interface Move extends StartedMove, DescribedWorkflow<MoveState, MoveProg
    * moves, and while no appliance answers.
    */
   readonly wayBack?: WayBack;
+  /** Why the step that runs is tried again; absent while its first try runs. */
+  readonly retrying?: {
+    /** Tries that failed. */
+    readonly failures: number;
+    /** The last failure, as a sentence. */
+    readonly message: string;
+    /** When it is tried next, milliseconds since 1970; absent while it is. */
+    readonly nextAtMs?: number;
+  };
 }
 
 export interface ListedMove extends StartedMove, ListedWorkflow<MoveState> {

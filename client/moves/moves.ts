@@ -267,11 +267,31 @@ export class Moves implements MoveClient {
   }
 }
 
-/** A running move, with its step's newest heartbeat. */
-function runningOf({ raw }: WorkflowExecutionDescription): Pick<Move, 'state' | 'doing'> {
-  const payload = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0];
+/** A running move, with its step's newest heartbeat, and why it is tried again. */
+function runningOf({ raw }: WorkflowExecutionDescription): Pick<Move, 'state' | 'doing' | 'retrying'> {
+  const [step] = raw.pendingActivities ?? [];
+  const payload = step?.heartbeatDetails?.payloads?.[0];
   const doing = payload === undefined ? undefined : heartbeatSchema.safeParse(valueOf(payload)).data;
-  return { state: 'running', ...(doing === undefined ? {} : { doing }) };
+  const retrying = step === undefined ? undefined : retryingOf(step);
+  return {
+    state: 'running',
+    ...(doing === undefined ? {} : { doing }),
+    ...(retrying === undefined ? {} : { retrying }),
+  };
+}
+
+type PendingStep = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
+
+function retryingOf({ attempt, lastFailure, nextAttemptScheduleTime }: PendingStep): Move['retrying'] {
+  if (!lastFailure?.message || !attempt) return undefined;
+  // Temporal tells whole seconds apart from the rest; the seconds do here.
+  const seconds = nextAttemptScheduleTime?.seconds?.toNumber();
+  const nextAtMs = seconds === undefined ? undefined : seconds * 1_000;
+  return {
+    failures: attempt - 1,
+    message: lastFailure.message,
+    ...(nextAtMs === undefined ? {} : { nextAtMs }),
+  };
 }
 
 /** The value of a payload; undefined for one in another encoding. */

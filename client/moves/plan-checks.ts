@@ -7,6 +7,7 @@ import type { MovePlan, ParsedMoveInput, PlanCheck } from '../../contracts/move.
 import type { SiteGroup } from '../../contracts/replica-site-api.js';
 import { longestKeepMs } from '../../contracts/retention.js';
 import type { SplitterVolume } from '../../contracts/splitter-api.js';
+import { duration } from '../text/format.js';
 
 /** Share of a journal's limit above which points may soon be dropped for want of room. */
 const JOURNAL_SHARE_WARNED = 0.8;
@@ -64,12 +65,23 @@ function plannedChecks({ reasons, volumes, from, to }: MovePlan): PlanCheck[] {
     if (mine.length === 0 && lookedAt[check] === false) return [];
     return mine.length === 0
       ? [{ check, result: 'pass', message: passes }]
-      : mine.map(({ code, message }) => ({ check, result: 'refuse', code, message }));
+      : mine.map(({ code, subject, message }) => ({
+          check,
+          result: 'refuse',
+          code,
+          message: `${message}${code === 'VOLUME_BUSY' ? leaseText(volumes, subject) : ''}`,
+        }));
   };
   return [
     ...PLANNED.flatMap(([check, codes, passes]) => refusals(check, (code) => codes.includes(code), passes)),
     ...refusals('processes', (code) => !known.has(code), PROCESSES_PASS),
   ];
+}
+
+/** How long a move that no longer runs still holds the volume. One that runs renews its lease. */
+function leaseText(volumes: MovePlan['volumes'], subject: string): string {
+  const { heldForMs } = volumes.find(({ volume }) => volume === subject) ?? {};
+  return heldForMs === undefined ? '' : `; if that move no longer runs, for ${duration(heldForMs)} more`;
 }
 
 /** Whether each volume is in step with its replica; the move waits until it is. */

@@ -1,6 +1,7 @@
 // `doctor` and `move --take-over` on an estate of real processes and a real Temporal server.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EXIT } from '../../client/cli/exit-code.js';
+import { lastOf } from '../support/last-of.js';
 import { CommandEstate } from '../support/command-estate.js';
 import { COSTLY_POLL_INTERVAL_MS, PATIENCE_MS, untilTrue } from '../support/until.js';
 
@@ -54,6 +55,11 @@ test('a move takes over from one that was terminated, and not from one that runs
   const refused = await estate.cli('move', 'b', '--to', 'cg-silver');
   expect(refused.exitCode).toBe(EXIT.refused);
   expect(refused.stderr).toContain(`is being moved by ${moveId}`);
+  expect(refused.stderr).toMatch(
+    /lets go by itself when its lease ends, in \d+ s; --take-over does not wait for that\./,
+  );
+  const { stdout: plan } = await estate.cli('plan', 'b', '--to', 'cg-silver');
+  expect(plan).toMatch(/is being moved by \S+; if that move no longer runs, for [\d.]+ (s|min .*) more/);
   const taken = await estate.cli('move', 'b', '--to', 'cg-silver', '--take-over');
   expect(taken.stderr).toContain(`Attempt 1 of move ${moveId}: Aborted: b stays in cg-gold, with all recovery points.`);
   expect(taken.exitCode).toBe(EXIT.ok);
@@ -68,4 +74,17 @@ test('a move takes over from one that was terminated, and not from one that runs
   expect(busy.stderr).toMatch(/The move cannot take over: move holder@\S+ still runs\./);
   expect((await estate.cli('doctor')).stdout).toContain('Left alone: 1 running move.');
   expect((await estate.cli('abort', 'holder', '--reason', 'enough')).exitCode).toBe(EXIT.ok);
+});
+
+test('a step that waits for what passes by itself says so while it is tried again', async () => {
+  const { estate: under } = estate;
+  await under.appliance('appliance-1').calls.setLink({ cut: true });
+  await estate.cli('move', 'd', '--to', 'cg-silver', '--no-wait', '--workflow-id', 'patient');
+  const says = /^ {2}notify is tried again, at 2\S+Z, after \d+ failures?: The link to the replica site was cut/m;
+  const isSaid = async (): Promise<boolean> => says.test((await estate.cli('status', 'patient')).stdout);
+  await untilTrue('a status that says why', PATIENCE_MS, isSaid, COSTLY_POLL_INTERVAL_MS);
+  await under.appliance('appliance-1').calls.setLink({ cut: false });
+  const last = await lastOf(under.client.moves.follow('patient'));
+  expect(last).toMatchObject({ state: 'moved' });
+  expect(last).not.toHaveProperty('retrying');
 });

@@ -72,8 +72,9 @@ test('one that queues says what it waits for, and moves the volume when the firs
   const { handle, progress } = await queued({ volume: 's0v0', to: 'g3', queue: true });
   expect(progress.waitsFor).toMatch(/^Waits since \d{4}-\S+Z: move /);
   expect(progress.waitsFor).toContain(
-    `: move ${holder} has volume "s0v0". It then moves the volumes only if they are still in group "g1". To follow that move: volume-mover watch ${holder}`,
+    `: move ${holder} has volume "s0v0". It then moves the volumes only if they are still in group "g1". If that move no longer runs, it lets go at 2`,
   );
+  expect(progress.waitsFor).toMatch(new RegExp(String.raw`Z\. To follow that move: volume-mover watch ${holder}$`));
   expect(await detailsOf(handle)).toContain(progress.waitsFor);
   await first.cancel();
   release();

@@ -17,10 +17,9 @@ import { splitterApi } from '../../contracts/splitter-api.js';
 import type { AppliancePort, Ports, SplitterPort } from '../../control/ports.js';
 import type { Claim } from '../../simulator/replica-site/core/attach.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
-import { pageOfOpenAttempts } from '../../simulator/replica-site/core/listings.js';
+import { holderOf, pageOfOpenAttempts, wayBackOf } from '../../simulator/replica-site/core/listings.js';
 import { cutsReached, findPoint, pointsOf } from '../../simulator/replica-site/core/points.js';
 import { pointIdOf, type VolumeRow } from '../../simulator/replica-site/core/rows.js';
-import { wayBackOf } from '../../simulator/replica-site/core/listings.js';
 import { inventoryVolume, pageOfVolumes } from '../../simulator/replica-site/core/volume-listing.js';
 import type { SiteState } from '../../simulator/replica-site/core/state.js';
 import type { PendingVerdict } from '../../simulator/splitter/core/splitter-core.js';
@@ -1392,7 +1391,6 @@ export class World {
 
   #describe(volume: VolumeId): OutputOf<typeof applianceApi.siteVolumes>['volumes'][number] {
     const row = this.site.state.volume(volume);
-    const openAttempt = attempts.attemptInTheWay(this.site.state, row, this.siteMoment.monotonicMs);
     return {
       volume,
       splitter: row.splitter,
@@ -1404,7 +1402,7 @@ export class World {
       appliedPosition: this.site.appliedPosition(volume),
       undistributedBytes: this.site.undistributedBytes(volume),
       initializing: row.openHole !== undefined,
-      ...(openAttempt === undefined ? {} : { openAttempt }),
+      ...holderOf(this.site.state, row, this.siteMoment.monotonicMs),
       ...wayBackOf(this.site.state, row, this.siteMoment.ageMs),
     };
   }

@@ -1,7 +1,7 @@
 // How far a flush is: the rate at which bytes become fewer, and the words for it.
 import { describe, expect, test } from 'vitest';
 import { ShrinkRate } from '../../activities/shrink-rate.js';
-import { doingText, moveLine, stageLine } from '../../client/cli/move-view.js';
+import { doingText, moveLine, retryingLine, stageLine } from '../../client/cli/move-view.js';
 import { bytesSchema } from '../../contracts/numbers.js';
 import { moveIdSchema } from '../../contracts/ids.js';
 import { type Heartbeat, moveProgressSchema } from '../../contracts/move.js';
@@ -66,5 +66,15 @@ test('the line of a move that queues says what it waits for', () => {
   const move = { moveId: moveIdSchema.parse('m-2'), workflowId: 'm-2', runId: 'r-1', url: undefined, startedAtMs: 0 };
   expect(moveLine({ ...move, state: 'running', progress }, 2_000)).toBe(
     'v1 → silver  queued, 2.0 s  m-2  Waits since noon: move m-1 has volume "v1".',
+  );
+});
+
+test('a step that is tried again says why, after how many failures, and when', () => {
+  const retrying = { failures: 3, message: 'Splitter "h" still awaits the verdict.' };
+  expect(retryingLine('notify', { ...retrying, nextAtMs: 0 })).toBe(
+    '  notify is tried again, at 1970-01-01T00:00:00.000Z, after 3 failures: Splitter "h" still awaits the verdict.',
+  );
+  expect(retryingLine('notify', { ...retrying, failures: 1 })).toBe(
+    '  notify is tried again, after 1 failure: Splitter "h" still awaits the verdict.',
   );
 });

@@ -4,12 +4,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { planMove } from '../../activities/plan.js';
 import { planChecks } from '../../client/moves/plan-checks.js';
 import { MoverError } from '../../contracts/errors.js';
-import { groupIdSchema } from '../../contracts/ids.js';
+import { groupIdSchema, moveIdSchema, splitterIdSchema } from '../../contracts/ids.js';
 import { type Access, accessSchema } from '../../contracts/images.js';
 import { moveInputSchema, type PlanCheck } from '../../contracts/move.js';
 import type { SiteGroup } from '../../contracts/replica-site-api.js';
 import type { SplitterVolume } from '../../contracts/splitter-api.js';
-import type { Ports } from '../../control/ports.js';
+import { anyAppliance, type Ports } from '../../control/ports.js';
 import { NO_FAULTS, World } from '../simulation/world.js';
 
 const G2 = groupIdSchema.parse('g2');
@@ -164,4 +164,25 @@ test('what is refused has its code, and what could not be looked at has no findi
     },
   ]);
   for (const check of ['owners', 'reachability', 'retention'] as const) expect(findings(checks, check)).toEqual([]);
+});
+
+test('a volume that another move holds is refused with how long that can last', async () => {
+  const [volume] = world.volumes;
+  if (volume === undefined) throw new Error('a world has volumes');
+  const opening = {
+    attempt: { move: moveIdSchema.parse('other@1'), n: 1 },
+    volumes: [{ volume, splitter: splitterIdSchema.parse('s0'), epoch: 1 }],
+    from: groupIdSchema.parse('g1'),
+    to: groupIdSchema.parse('g3'),
+    leaseMs: 42_000,
+    deadlineAfterMs: 60_000,
+  };
+  let isOpen = false;
+  void anyAppliance(world.ports(), ({ calls }) => calls.open(opening)).then(() => (isOpen = true));
+  await world.time.runUntil(() => isOpen, PATIENCE_MS);
+  expect(findings(await checksOf({}), 'other moves')).toEqual([
+    expect.stringMatching(
+      /^refuse: volume "s0v0" is being moved by other@1; if that move no longer runs, for 4[12]\.\d s more$/,
+    ),
+  ]);
 });

@@ -152,7 +152,7 @@ async function notify(saga: Saga, attempt: AttemptRef, reached: Reached, found: 
       const { held } = error;
       found.from = held.from;
       const waitsSinceMs = (sinceMs ??= runtime.nowMs());
-      recorder.stage('queued', queuedText(held, waitsSinceMs));
+      recorder.stage('queued', queuedText(held, waitsSinceMs, runtime.nowMs()));
       await recorder.record('queued', attempt, () => steps.awaitTurn(input, attempt, held, waitsSinceMs));
     }
   }
@@ -182,10 +182,13 @@ function holdersText({ holders }: Held): string {
   return `move ${first.move} has volume "${first.volume}"${more}`;
 }
 
-function queuedText(held: Held, sinceMs: number): string {
+function queuedText(held: Held, sinceMs: number, nowMs: number): string {
   const [first] = held.holders;
+  const { leaseMs } = first ?? {};
+  // A move that runs renews its lease; one that was terminated does not.
+  const until = leaseMs === undefined ? '' : ` If that move no longer runs, it lets go at ${isoTime(nowMs + leaseMs)}.`;
   const follow = first === undefined ? '' : ` To follow that move: volume-mover watch ${first.move}`;
-  return `Waits since ${isoTime(sinceMs)}: ${holdersText(held)}. It then moves the volumes only if they are still in group "${held.from}".${follow}`;
+  return `Waits since ${isoTime(sinceMs)}: ${holdersText(held)}. It then moves the volumes only if they are still in group "${held.from}".${until}${follow}`;
 }
 
 /** Keeps the attempt ready until the fence is approved and its time has come. */

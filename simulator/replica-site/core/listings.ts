@@ -1,4 +1,5 @@
 // Rows as the control API shows them, a page at a time.
+import { attemptName } from '../../../contracts/attempt.js';
 import { heldOf, type Hole, type Ownership, type RecoveryPoint } from '../../../contracts/point.js';
 import type { ApplianceId, GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { OpenAttempt, OpenWayBack, SiteGroup, SiteVolume } from '../../../contracts/replica-site-api.js';
@@ -74,7 +75,6 @@ function siteGroup(
 /** @throws MoverError GROUP_NOT_FOUND */
 export function siteVolume(state: SiteState, row: VolumeRow, { monotonicMs, ageMs }: SiteMoment): SiteVolume {
   const { volume, splitter, sizeBytes, group, epoch, vm, labels, retired } = row;
-  const openAttempt = attemptInTheWay(state, row, monotonicMs);
   const { position, session, n, timeMs } = state.lineages.durable(volume);
   return {
     volume,
@@ -87,12 +87,29 @@ export function siteVolume(state: SiteState, row: VolumeRow, { monotonicMs, ageM
     appliedPosition: state.lineages.appliedPosition(volume),
     undistributedBytes: state.lineages.undistributedBytes(volume),
     initializing: row.openHole !== undefined,
-    ...(openAttempt === undefined ? {} : { openAttempt }),
+    ...holderOf(state, row, monotonicMs),
     ...wayBackOf(state, row, ageMs),
     ...(vm === undefined ? {} : { vm }),
     ...(labels === undefined ? {} : { labels: { ...labels } }),
     ...(retired === undefined ? {} : { retired }),
   };
+}
+
+/** The attempt in the way of a volume, with what is left of its lease if its record can be read. */
+export function holderOf(
+  state: SiteState,
+  row: VolumeRow,
+  monotonicMs: number,
+): Pick<SiteVolume, 'openAttempt' | 'openAttemptLeaseMs'> {
+  const openAttempt = attemptInTheWay(state, row, monotonicMs);
+  if (openAttempt === undefined) return {};
+  const contents = state.attempts.get(attemptName(openAttempt))?.record.contents;
+  if (contents === undefined) return { openAttempt };
+  return { openAttempt, openAttemptLeaseMs: wholeLeftMs(state, contents, monotonicMs) };
+}
+
+function wholeLeftMs(state: SiteState, contents: Parameters<typeof leaseLeftMs>[1], monotonicMs: number): number {
+  return Math.max(0, Math.ceil(leaseLeftMs(state, contents, monotonicMs)));
 }
 
 /** The open attempts, by name; on the first page also those whose records can't be read. */
@@ -109,7 +126,7 @@ export function pageOfOpenAttempts(
   const attempts = items.flatMap((name): OpenAttempt[] => {
     const record = state.attempts.get(name)?.record;
     if (record?.contents === undefined) return [];
-    return [{ record, leaseMs: Math.max(0, Math.ceil(leaseLeftMs(state, record.contents, monotonicMs))) }];
+    return [{ record, leaseMs: wholeLeftMs(state, record.contents, monotonicMs) }];
   });
   const unreadable = page.cursor === undefined ? names.filter((name) => state.attempts.unreadable.has(name)) : [];
   return { items: attempts, unreadable, ...rest };

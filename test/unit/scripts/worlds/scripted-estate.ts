@@ -19,7 +19,7 @@ import type { AppliancePort, Ports, SplitterPort } from '../../../../control/por
 import { splitterApi } from '../../../../contracts/splitter-api.js';
 import { attach, hear } from '../../../../simulator/replica-site/core/attach.js';
 import * as attempts from '../../../../simulator/replica-site/core/attempts.js';
-import { wayBackOf } from '../../../../simulator/replica-site/core/listings.js';
+import { holderOf, wayBackOf } from '../../../../simulator/replica-site/core/listings.js';
 import { pointsOf } from '../../../../simulator/replica-site/core/points.js';
 import { admit, beginHole, endHole } from '../../../../simulator/replica-site/core/records.js';
 import { claimOf } from '../../../support/identities.js';
@@ -337,7 +337,6 @@ export class ScriptedEstate {
   #volumeOf(id: string | undefined) {
     const { core, lineages, monotonicMs } = this.site;
     const row = core.volume(volumeIdSchema.parse(id));
-    const openAttempt = attempts.attemptInTheWay(core, row, monotonicMs);
     return {
       volume: row.volume,
       splitter: row.splitter,
@@ -349,7 +348,7 @@ export class ScriptedEstate {
       appliedPosition: lineages.appliedPosition(row.volume),
       undistributedBytes: lineages.undistributedBytes(row.volume),
       initializing: row.openHole !== undefined,
-      ...(openAttempt === undefined ? {} : { openAttempt }),
+      ...holderOf(core, row, monotonicMs),
       ...wayBackOf(core, row, this.site.now.ageMs),
     };
   }
