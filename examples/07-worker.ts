@@ -38,6 +38,8 @@ try {
   const { moveId } = await client.moves.start({ volume: 'vm-3-disk-0', to: 'cg-gold' });
   for await (const { progress } of client.moves.follow(moveId)) console.log(progress?.stage);
   console.log(`${(await client.moves.get(moveId)).state} by a worker of my own`);
+  // For Prometheus, on a page of your own.
+  console.log((await worker.metrics()).match(/^volume_mover_moves_total.*$/gm)?.join('\n'));
 } finally {
   await client.close();
   await worker.stop();

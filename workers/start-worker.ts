@@ -11,7 +11,9 @@ import { readWorkerSettings } from '../control/worker-settings.js';
 import type { LogLevel } from './config.js';
 import type { Deployment } from './create-worker.js';
 import { runtimeOptions, type WorkerLog } from './logging.js';
+import { WorkerMetrics } from './metrics.js';
 import { openWorker } from './open-worker.js';
+import { TemporalView } from './temporal-view.js';
 
 export interface StartWorkerOptions {
   /** Addresses of all processes; `readEstateFile` reads them from a file. */
@@ -43,6 +45,8 @@ export interface StartWorkerOptions {
 export interface RunningWorker {
   /** Resolves when the worker has ended and its connection is closed. Rejects when it failed. */
   readonly ended: Promise<void>;
+  /** The worker's own metrics, as text for Prometheus, for a page of your program. */
+  metrics(): Promise<string>;
   /** Takes no more work, gives running steps 2 s, and resolves with `ended`. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -56,19 +60,22 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const { estate, token, credentials = { token }, log, logLevel = 'info', identity, deployment } = options;
   const { environment = process.env, ports = createHttpPorts(estate, { credentials }) } = options;
   installRuntime(log, logLevel);
+  const temporal = readTemporalSettings(environment, estate);
   let connection: NativeConnection | undefined;
+  const metrics = new WorkerMetrics(new TemporalView({ connection: () => connection, namespace: temporal.namespace }));
   try {
     const worker = await openWorker({
-      temporal: readTemporalSettings(environment, estate),
+      temporal,
       log,
       signal: options.signal ?? new AbortController().signal,
       onConnected: (connected) => (connection = connected),
       ports,
+      interceptor: metrics.interceptor,
       deployment,
       settings: { ...readWorkerSettings(environment, estate), ...options.settings },
       ...(identity === undefined ? {} : { identity }),
     });
-    return running(worker, connection);
+    return running(worker, connection, metrics);
   } catch (error) {
     await connection?.close().catch(() => undefined);
     throw error;
@@ -84,12 +91,13 @@ function installRuntime(log: WorkerLog, level: LogLevel): void {
   isInstalled = true;
 }
 
-function running(worker: Worker, connection: NativeConnection | undefined): RunningWorker {
+function running(worker: Worker, connection: NativeConnection | undefined, metrics: WorkerMetrics): RunningWorker {
   const ended = runToItsEnd(worker, connection);
   // A program that ignores `ended` learns of a failure from `stop`.
   ended.catch(() => undefined);
   return {
     ended,
+    metrics: async () => metrics.text(),
     stop: async () => {
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await ended;

@@ -144,6 +144,7 @@ describe('on this Node.js, with the compiler', () => {
       expect({ exitCode, stderr }, stdout).toEqual({ exitCode: 0, stderr: '' });
       expect(stdout).toMatch(/^fence at host-1: vm-3-disk-0$/m);
       expect(stdout).toMatch(/^moved by a worker of my own$/m);
+      expect(stdout).toMatch(/^volume_mover_moves_total\{outcome="moved"\} 1$/m);
     } finally {
       await alone.stop();
     }

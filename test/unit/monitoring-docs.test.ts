@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { EXIT } from '../../client/cli/exit-code.js';
 import { hostPort } from '../../contracts/estate.js';
 import { readEstateFile } from '../../control/estate-file.js';
 import type { Families, Family } from '../../control/metrics/families.js';
@@ -15,6 +16,7 @@ import { SITE_FAMILIES } from '../../simulator/replica-site/metrics.js';
 import { SPLITTER_FAMILIES } from '../../simulator/splitter/metrics.js';
 import { WORKER_FAMILIES } from '../../workers/metrics.js';
 import { SDK_FAMILIES } from '../../workers/sdk-metrics.js';
+import { runCommand } from '../support/cli.js';
 
 const PAGE = new URL('../../docs/monitoring.md', import.meta.url);
 const DEFAULT_ESTATE = fileURLToPath(new URL('../../estate/default-estate.json', import.meta.url));
@@ -155,6 +157,15 @@ test('the configuration reads every process of the estate of npm start', async (
     .parse(configuration);
   const targets = scrapes.flatMap((scrape) => scrape.static_configs.flatMap((each) => each.targets));
   expect(targets.toSorted()).toEqual([...served, worker.health].map(hostPort).toSorted());
+});
+
+test('the commands that alerts name exist', async () => {
+  const named = (await alerts()).flatMap(({ annotations }) => annotations.action.match(/volume-mover [a-z]+/g) ?? []);
+  expect(named.length).toBeGreaterThan(5);
+  for (const command of new Set(named)) {
+    const [, word = ''] = command.split(' ');
+    expect(await runCommand({}, [word, '--help']), command).toMatchObject({ exitCode: EXIT.ok });
+  }
 });
 
 test('every alert fires in a test of its rule', async () => {
