@@ -16,8 +16,8 @@ export interface ProcessConfig {
   /** The splitter's or appliance's id in the estate; for the replica site only a name. */
   readonly id: string;
   readonly estate: Estate;
-  /** Path of the estate file. */
-  readonly estateFile: string;
+  /** Path of the estate file; absent where a program gives the estate itself. */
+  readonly estateFile?: string | undefined;
   /** The process's own folder; no other process may use it. */
   readonly dataFolder: string;
   /** Who gets in, and what the process shows others. Default: anybody of this machine; nothing. */

@@ -5,13 +5,17 @@ import { attemptName, type AttemptRecord } from '../../contracts/attempt.js';
 import type { GroupId, PointId, VolumeId } from '../../contracts/ids.js';
 import type { Hole } from '../../contracts/point.js';
 import { lockPoint } from '../../simulator/replica-site/core/bookmark-locks.js';
+import { ownerKey } from '../../simulator/replica-site/core/owners.js';
 import { markPoint } from '../../simulator/replica-site/core/points.js';
+import type { AttemptRow } from '../../simulator/replica-site/core/rows.js';
 import type { SiteState } from '../../simulator/replica-site/core/state.js';
 import type { SiteMoment } from '../../simulator/replica-site/core/terms.js';
 import { RetentionRounds, type RetainedJournal } from '../../simulator/replica-site/retention-rounds.js';
+import { overUpTo } from '../../simulator/splitter/core/attempt-guards.js';
 import { MoverError } from '../../contracts/errors.js';
 import { checkDropped, checkOpenable, checkRound, type GroupLook } from './assertions/retention.js';
 import type { SiteHost } from './site-host.js';
+import type { SplitterHost } from './splitter-host.js';
 import type { Chance, VirtualMoment, VirtualTime } from './virtual-time.js';
 import type { Witness } from './witness.js';
 
@@ -36,6 +40,9 @@ export interface RetentionWorld {
   readonly volumes: readonly VolumeId[];
   readonly groups: readonly { readonly group: GroupId }[];
   readonly faults: { readonly slow: number };
+  /** Whether a splitter ever came back older. */
+  readonly hasSplitterForgotten: boolean;
+  hostOf(volume: VolumeId): Pick<SplitterHost, 'storedRows'>;
   reaches(mark: string): void;
 }
 
@@ -122,11 +129,13 @@ export class RetentionHost {
     const { owners, holes, attempts } = world.site.state;
     const known = { owners: owners.size, holes: [...holes.values()], attempts: [...attempts.values()] };
     const result = this.#stored(rule);
-    for (const { record } of known.attempts) {
+    for (const row of known.attempts) {
+      const { record } = row;
       const name = attemptName(record.attempt);
       if (attempts.get(name) !== undefined) continue;
       world.reaches(`retention: forgot an attempt, ${record.state}`);
       this.forgottenAttempts.set(name, record);
+      this.#checkForgotten(row);
     }
     if (owners.size < known.owners) world.reaches('retention: forgot an owner');
     if (holes.size < known.holes.length) {
@@ -144,6 +153,19 @@ export class RetentionHost {
       world.witness.break(String(error));
     }
     return result;
+  }
+
+  /** Breaks the run unless nothing needed the attempt any more. */
+  #checkForgotten({ record, ticket = 0 }: AttemptRow): void {
+    const { site, witness, hasSplitterForgotten } = this.#world;
+    const name = attemptName(record.attempt);
+    for (const { volume, epoch } of record.contents?.volumes ?? []) {
+      if (record.state === 'COMMITTED' && site.state.owners.get(ownerKey({ volume, epoch: epoch + 1 })) !== undefined)
+        witness.break(`${name} was forgotten, and ${volume} is still where it was moved, or can be seen there`);
+      const row = this.#world.hostOf(volume).storedRows().get(volume);
+      if (!hasSplitterForgotten && row !== undefined && overUpTo(row) < ticket)
+        witness.break(`${name} was forgotten, and the splitter of ${volume} does not know that it is over`);
+    }
   }
 
   #stored<T>(rule: (state: SiteState, now: SiteMoment) => T): T {
