@@ -46,7 +46,7 @@ async function work(
   stop: StopRequest,
   log: Logger,
 ): Promise<void> {
-  const { id, temporal, deployment, settings } = config;
+  const { id, temporal, deployment, settings, codec } = config;
   const worker = await openWorker({
     temporal,
     log,
@@ -56,6 +56,8 @@ async function work(
     identity: id,
     deployment,
     settings,
+    codec: await codec.open(),
+    hidesNames: codec.hidesNames,
   });
   parts.worker = worker;
   const running = worker.run();

@@ -1,8 +1,8 @@
 // Moves as Temporal workflows: plan, start, get, list, follow and cancel them.
-import type { WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import type { Client, WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
 import { refuseUnlessOk } from '../../activities/plan.js';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
@@ -26,6 +26,7 @@ import { ask } from '../temporal/ask.js';
 import type { TemporalAccess } from '../temporal/connection.js';
 import { fromTemporal, moveFailureOf } from '../temporal/failure.js';
 import { follow } from '../temporal/follow.js';
+import { payloadValue } from '../temporal/payload-value.js';
 import { isRunning, onlyLook, ProgressReader } from '../temporal/workflow-run.js';
 import { endedAs, type FoundRun, literal, type NamedRun, WorkflowRuns } from '../temporal/workflow-runs.js';
 import type { FollowOptions } from '../workflow-client.js';
@@ -46,6 +47,10 @@ import { MEASURED_MAX, outlookOf } from './outlook.js';
 import { planWithClocks } from './plan.js';
 import { planChecks } from './plan-checks.js';
 import { getReport, moveOf, storedOf } from './reports.js';
+
+const memoSchema = z.object({
+  input: z.object({ volume: z.string().optional(), volumes: z.array(z.string()).optional(), to: z.string() }),
+});
 
 interface Options {
   readonly temporal: () => Promise<TemporalAccess>;
@@ -82,7 +87,7 @@ export class Moves implements MoveClient {
       if (earlier !== undefined) return earlier;
     }
     if (options.planFirst === true) await this.#refuseImpossible(input);
-    const workflowId = options.workflowId ?? defaultWorkflowId(input);
+    const workflowId = options.workflowId ?? defaultWorkflowId(input, await this.#runs.hidesNames());
     // Refuses a workflow id too long for a move id before a workflow exists.
     moveIdOf(workflowId, randomUUID());
     const run = await this.#runs.start({
@@ -228,7 +233,7 @@ export class Moves implements MoveClient {
       startedAtMs: startTime.getTime(),
       ...(closeTime === undefined ? {} : { endedAtMs: closeTime.getTime() }),
       ...(progress === undefined ? {} : { progress }),
-      ...(isRunning(found) ? runningOf(description) : await this.#end(found)),
+      ...(isRunning(found) ? await runningOf(await this.#runs.client(), description) : await this.#end(found)),
     };
   }
 
@@ -245,19 +250,13 @@ export class Moves implements MoveClient {
 }
 
 /** A running move, with its step's newest heartbeat. */
-function runningOf({ raw }: WorkflowExecutionDescription): Pick<Move, 'state' | 'doing'> {
+async function runningOf(
+  client: Client,
+  { raw }: WorkflowExecutionDescription,
+): Promise<Pick<Move, 'state' | 'doing'>> {
   const payload = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0];
-  const doing = payload === undefined ? undefined : heartbeatSchema.safeParse(valueOf(payload)).data;
+  const doing = heartbeatSchema.safeParse(await payloadValue(client, payload)).data;
   return { state: 'running', ...(doing === undefined ? {} : { doing }) };
-}
-
-/** The value of a payload; undefined for one in another encoding. */
-function valueOf(payload: Parameters<typeof defaultPayloadConverter.fromPayload>[0]): unknown {
-  try {
-    return defaultPayloadConverter.fromPayload(payload);
-  } catch {
-    return undefined;
-  }
 }
 
 /** The refusal of a request to a move that has ended. After a commit it names the way back. */
@@ -293,19 +292,23 @@ function startedOf({ id, ...run }: NamedRun): StartedMove {
 }
 
 function listedOf(info: WorkflowExecutionInfo, run: NamedRun): ListedMove {
-  const { startTime, closeTime, typedSearchAttributes: attributes } = info;
+  const { startTime, closeTime, memo, typedSearchAttributes: attributes } = info;
   const state = stateOf(info);
   const [from, to, stage] = [SEARCH_KEYS.FromGroup, SEARCH_KEYS.ToGroup, SEARCH_KEYS.Stage].map((key) =>
     attributes.get(key),
   );
+  // Where names are hidden, the memo has them for those who have the codec.
+  const named = memoSchema.safeParse(memo).data?.input;
+  const target = to ?? named?.to;
   return {
     ...startedOf(run),
     state,
     startedAtMs: startTime.getTime(),
     ...(closeTime === undefined ? {} : { endedAtMs: closeTime.getTime() }),
-    volumes: attributes.get(SEARCH_KEYS.Volumes) ?? [],
+    volumes:
+      attributes.get(SEARCH_KEYS.Volumes) ?? named?.volumes ?? (named?.volume === undefined ? [] : [named.volume]),
     ...(from === undefined ? {} : { from }),
-    ...(to === undefined ? {} : { to }),
+    ...(target === undefined ? {} : { to: target }),
     ...(stage === undefined || state !== 'running' ? {} : { stage }),
   };
 }
