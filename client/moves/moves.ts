@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { refuseUnlessOk } from '../../activities/plan.js';
-import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
+import { invalidField, MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
 import {
   heartbeatSchema,
@@ -113,6 +113,8 @@ export class Moves implements MoveClient {
   }
 
   async list({ limit, ...filters }: ListMovesOptions = {}): Promise<ListedMove[]> {
+    const { volume, group } = filters;
+    if ((volume ?? group) !== undefined && (await this.#runs.hidesNames())) throw unsearchable(volume);
     const clauses = clausesOf(filters);
     const clause = clauses.length === 0 ? undefined : clauses.join(' AND ');
     return await this.#runs.list({ clause, limit }, async (info, run) => listedOf(info, run));
@@ -257,6 +259,16 @@ async function runningOf(
   const payload = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0];
   const doing = heartbeatSchema.safeParse(await payloadValue(client, payload)).data;
   return { state: 'running', ...(doing === undefined ? {} : { doing }) };
+}
+
+/** The refusal of a search by a name that Temporal does not have. An empty list would mislead. */
+function unsearchable(volume: string | undefined): MoverError {
+  const field = volume === undefined ? 'group' : 'volume';
+  return invalidField(
+    field,
+    'names are hidden from Temporal (VOLUME_MOVER_HIDE_NAMES), so it can not search by them',
+    `Moves can't be searched by ${field}: names are hidden from Temporal (VOLUME_MOVER_HIDE_NAMES). List all of them, by --since or --batch perhaps: their names are shown.`,
+  );
 }
 
 /** The refusal of a request to a move that has ended. After a commit it names the way back. */

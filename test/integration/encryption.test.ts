@@ -125,5 +125,7 @@ test('names, reasons and people are nowhere in the database, and are there for w
     to: 'payroll-silver',
     state: 'moved',
   });
+  await expect(mover.moves.list({ volume: 'payroll-db-1' })).rejects.toThrow("Moves can't be searched by volume");
+  await expect(mover.moves.list({ group: 'payroll-gold' })).rejects.toThrow("Moves can't be searched by group");
   expect((await mover.schedules.get('nightly')).action.input).toMatchObject({ to: 'payroll-gold' });
 });
