@@ -1,4 +1,5 @@
 // The SDK client: plans, starts and follows moves; lists and recovers what is protected.
+import type { PayloadCodec } from '@temporalio/common';
 import { createHttpPorts } from '../control/http-ports.js';
 import type { Ports } from '../control/ports.js';
 import type { Estate } from '../contracts/estate.js';
@@ -41,6 +42,8 @@ export interface MoverClientOptions {
    * Temporal.
    */
   readonly temporal?: Omit<TemporalAccess, 'close'> | undefined;
+  /** Encrypts what Temporal keeps. Default: as `VOLUME_MOVER_CODEC` says. */
+  readonly codec?: PayloadCodec | undefined;
   /**
    * Environment whose `TEMPORAL_*` variables may name another server. Default: this process's
    * environment.
@@ -123,10 +126,10 @@ class LazyTemporal {
   }
 
   async access(): Promise<TemporalAccess> {
-    const { temporal, estate, environment = process.env } = this.#options;
+    const { temporal, estate, codec, environment = process.env } = this.#options;
     if (temporal !== undefined)
       return { taskQueue: readTaskQueue(environment, estate), ...temporal, close: async () => {} };
-    this.#access ??= connectTemporal(estate, environment);
+    this.#access ??= connectTemporal(estate, environment, codec);
     try {
       return await this.#access;
     } catch (error) {

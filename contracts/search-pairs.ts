@@ -39,6 +39,17 @@ export function attributesAtStart({
   ];
 }
 
+/** Key of the memo of a workflow that hides names: true. */
+export const HIDDEN_MEMO = 'hidesNames';
+
+/** Attributes whose values are names of volumes and groups. */
+const NAMING: ReadonlySet<string> = new Set<SearchAttributeName>(['Volumes', 'FromGroup', 'ToGroup']);
+
+/** The attributes that name nothing. Temporal keeps all of them in clear, whatever the codec. */
+export function withoutNames<Pair extends { readonly key: { readonly name: string } }>(pairs: readonly Pair[]): Pair[] {
+  return pairs.filter(({ key }) => !NAMING.has(key.name));
+}
+
 export function stageAttribute(stage: SearchStage): SearchPair {
   return { key: SEARCH_KEYS.Stage, value: stage };
 }

@@ -5,6 +5,7 @@ import { parseOrRefuse } from '../contracts/errors.js';
 import type { Estate } from '../contracts/estate.js';
 import { clockAgreesSchema } from '../control/clock/agrees-after.js';
 import { AllFaults } from '../control/all-faults.js';
+import { type CodecSettings, readCodecSettings } from '../control/codec/read-codec.js';
 import { type Credentials, readCredentials } from '../control/credentials.js';
 import { readEstateFile, withoutEmpty } from '../control/estate-file.js';
 import { ID_LENGTH_MAX } from '../contracts/ids.js';
@@ -24,6 +25,8 @@ export interface WorkerConfig {
   readonly temporal: TemporalSettings;
   /** What the control APIs are shown. */
   readonly credentials: Credentials;
+  /** What stands between the worker and Temporal. */
+  readonly codec: CodecSettings;
   /** Slots, pollers, rates and the task queue. */
   readonly settings: WorkerSettings;
   readonly logLevel: LogLevel;
@@ -85,12 +88,14 @@ export function readWorkerConfig(environment: Environment = process.env): Worker
   const estate = path === undefined ? undefined : faults.of(() => readEstateFile(path));
   const temporal = faults.of(() => readTemporalSettings(given, estate));
   const credentials = faults.of(() => readCredentials(given));
+  const codec = faults.of(() => readCodecSettings(given));
   const settings = faults.of(() => readWorkerSettings(given, estate ?? {}));
   if (
     read === undefined ||
     estate === undefined ||
     temporal === undefined ||
     credentials === undefined ||
+    codec === undefined ||
     settings === undefined
   )
     throw faults.refusal ?? new Error('A setting that is missing is a fault.');
@@ -100,6 +105,7 @@ export function readWorkerConfig(environment: Environment = process.env): Worker
     estate,
     temporal,
     credentials,
+    codec,
     settings,
     logLevel: read.VOLUME_MOVER_LOG_LEVEL,
     health: read.VOLUME_MOVER_HEALTH ?? estate.worker.health,

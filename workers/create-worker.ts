@@ -7,6 +7,8 @@ import {
   type WorkerOptions,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
+import type { PayloadCodec } from '@temporalio/common';
+import { fileURLToPath } from 'node:url';
 import type { BatchSettings } from '../activities/batch/create-batch-activities.js';
 import { createActivities } from '../activities/create-activities.js';
 import type { Ports } from '../control/ports.js';
@@ -36,6 +38,9 @@ const FORCE_MS = 15_000;
  * heartbeat does not look like a dead worker, and a cancellation arrives soon.
  */
 const HEARTBEAT_THROTTLE_MS_MAX = 3_000;
+
+/** The SDK loads it by its path. */
+const HIDDEN_FAILURES = fileURLToPath(new URL('./hidden-failures.js', import.meta.url));
 
 /**
  * Options of every worker of the product, whatever its queue. A benchmark's other worker must use
@@ -68,6 +73,10 @@ export interface CreateWorkerOptions {
   readonly interceptor?: ActivityInterceptorsFactory | undefined;
   /** Slots, pollers, rates and the task queue. Default: the product's own. */
   readonly settings?: WorkerSettings | undefined;
+  /** Encrypts what Temporal keeps. Default: none. */
+  readonly codec?: PayloadCodec | undefined;
+  /** Whether failures of steps name nothing in clear. Default: no. */
+  readonly hidesNames?: boolean | undefined;
   /** Default: the product's own. */
   readonly batches?: BatchSettings | undefined;
 }
@@ -82,11 +91,18 @@ export async function createWorker({
   deployment,
   interceptor,
   settings = {},
+  codec,
+  hidesNames = false,
   batches,
 }: CreateWorkerOptions): Promise<Worker> {
   return Worker.create({
     ...WORKER_OPTIONS,
     ...optionsOf(settings),
+    dataConverter: {
+      // The last one decodes first: what is readable is judged once it is decrypted.
+      payloadCodecs: [readablePayloads, ...(codec === undefined ? [] : [codec])],
+      ...(hidesNames ? { failureConverterPath: HIDDEN_FAILURES } : {}),
+    },
     connection,
     namespace,
     taskQueue: settings.taskQueue ?? TASK_QUEUE,

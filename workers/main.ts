@@ -59,7 +59,7 @@ interface Work {
 }
 
 async function work({ config, parts, metrics, server, stop, log }: Work): Promise<void> {
-  const { id, temporal, deployment, settings } = config;
+  const { id, temporal, deployment, settings, codec } = config;
   const worker = await openWorker({
     temporal,
     log,
@@ -70,6 +70,8 @@ async function work({ config, parts, metrics, server, stop, log }: Work): Promis
     deployment,
     interceptor: metrics.interceptor,
     settings,
+    codec: await codec.open(),
+    hidesNames: codec.hidesNames,
   });
   parts.worker = worker;
   const running = worker.run();

@@ -1,7 +1,9 @@
 // A worker inside another program. The product's own process (main.ts) adds configuration, health
 // and signals.
+import type { PayloadCodec } from '@temporalio/common';
 import { type NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import type { Credentials } from '../control/credentials.js';
+import { readCodecSettings } from '../control/codec/read-codec.js';
 import { createHttpPorts } from '../control/http-ports.js';
 import type { Ports } from '../control/ports.js';
 import type { Estate } from '../contracts/estate.js';
@@ -31,6 +33,8 @@ export interface StartWorkerOptions {
   /** The worker's name in histories. Default: process id and host. */
   readonly identity?: string | undefined;
   readonly deployment?: Deployment | undefined;
+  /** Encrypts what Temporal keeps. Default: as `VOLUME_MOVER_CODEC` says. */
+  readonly codec?: PayloadCodec | undefined;
   /** Slots, pollers, rates and the task queue, before those of environment and estate. */
   readonly settings?: WorkerSettings | undefined;
   /**
@@ -59,6 +63,7 @@ export interface RunningWorker {
 export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
   const { estate, token, credentials = { token }, log, logLevel = 'info', identity, deployment } = options;
   const { environment = process.env, ports = createHttpPorts(estate, { credentials }) } = options;
+  const codecs = readCodecSettings(environment);
   installRuntime(log, logLevel);
   const temporal = readTemporalSettings(environment, estate);
   let connection: NativeConnection | undefined;
@@ -72,6 +77,8 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
       ports,
       interceptor: metrics.interceptor,
       deployment,
+      codec: options.codec ?? (await codecs.open()),
+      hidesNames: codecs.hidesNames || options.codec !== undefined,
       settings: { ...readWorkerSettings(environment, estate), ...options.settings },
       ...(identity === undefined ? {} : { identity }),
     });

@@ -15,6 +15,8 @@ const ROOMS = ['contracts', 'workflows'];
 const PACKAGES = ['@temporalio/worker', '@temporalio/workflow', 'zod'];
 /** The module that loads what all workflows of a worker share. */
 const PRELOAD = 'workflows/shared/preload';
+/** The module that makes failures of errors. */
+const FAILURES = 'workflows/shared/failure-converter';
 const BUNDLE_FOLDER = join(ROOT, '.workflow-bundles');
 
 /**
@@ -33,6 +35,7 @@ export async function bundleWorkflows(logger: Logger): Promise<string> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: compiledOrSource('workflows/index'),
     preloadModules: [compiledOrSource(PRELOAD)],
+    failureConverterPath: compiledOrSource(FAILURES),
     logger,
   });
   return code;
@@ -60,7 +63,7 @@ async function keep(codePath: string, code: string): Promise<boolean> {
 }
 
 async function contentKey(): Promise<string> {
-  const hash = createHash('sha256').update(PRELOAD);
+  const hash = createHash('sha256').update(PRELOAD).update(FAILURES);
   const { resolve: find } = createRequire(import.meta.url);
   for (const name of PACKAGES) hash.update(await readFile(find(`${name}/package.json`)));
   for (const room of ROOMS) {

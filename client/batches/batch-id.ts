@@ -16,12 +16,13 @@ const WORKFLOW_ID_LENGTH_MAX = 160;
  * A default workflow id. @example "batch-cg-gold-to-cg-silver-3f9a0c12",
  * "batch-of-12-moves-88c01d7e"
  */
-export function defaultBatchWorkflowId({ moves, select, failedOf, to }: ParsedBatchInput): string {
+export function defaultBatchWorkflowId({ moves, select, failedOf, to }: ParsedBatchInput, hidesNames = false): string {
   return `batch-${whatOf()}${randomBytes(UNIQUE_BYTES).toString('hex')}`;
 
   function whatOf(): string {
     if (moves !== undefined) return `of-${moves.length}-moves-`;
     if (failedOf !== undefined) return 'of-failed-';
+    if (hidesNames) return '';
     return typeof select?.from === 'string' && to !== undefined ? `${select.from}-to-${to}-` : '';
   }
 }

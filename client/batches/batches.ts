@@ -61,7 +61,7 @@ export class Batches implements BatchClient {
 
   async start(given: BatchInput, options: StartOptions = {}): Promise<StartedBatch> {
     const input = checkBatchInput(given, Date.now());
-    const workflowId = options.workflowId ?? defaultBatchWorkflowId(input);
+    const workflowId = options.workflowId ?? defaultBatchWorkflowId(input, await this.#runs.hidesNames());
     refuseLongBatchId(workflowId);
     await refuseUnknownGroups(this.#ports, input);
     // Refuses a workflow id too long for a move id before a workflow exists.

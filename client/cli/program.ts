@@ -7,6 +7,7 @@ import { batchCommand } from './commands/batch.js';
 import { bookmarkCommand } from './commands/bookmark.js';
 import { cancelCommand } from './commands/cancel.js';
 import { closeCommand } from './commands/close.js';
+import { codecServerCommand } from './commands/codec-server.js';
 import { completeCommand, completionCommand } from './commands/completion.js';
 import { doctorCommand } from './commands/doctor.js';
 import { estateCommand } from './commands/estate.js';
@@ -117,6 +118,7 @@ function createProgram(context: CommandContext, usage: Usage): Command {
     closeCommand,
     auditCommand,
     workerCommand,
+    codecServerCommand,
     completionCommand,
   ];
   for (const make of commands) {

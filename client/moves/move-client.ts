@@ -101,7 +101,10 @@ export interface MoveClient extends WorkflowClient<MoveInput, StartedMove, Move,
    * move was made under the id; VOLUME_BUSY with `takeOver` when the other move still runs
    */
   start(input: MoveInput, options?: StartMoveOptions): Promise<StartedMove>;
-  /** The moves that Temporal knows, in the order of any `list`. Each given filter narrows it. */
+  /**
+   * The moves that Temporal knows, in the order of any `list`. Each given filter narrows it.
+   * @throws INVALID_REQUEST also for `volume` and `group` where names are hidden from Temporal
+   */
   list(options?: ListMovesOptions): Promise<ListedMove[]>;
   /** Finds a move. After Temporal has dropped it the stored report answers. */
   get(id: string): Promise<Move>;

@@ -1,10 +1,10 @@
 // Moves as Temporal workflows: plan, start, get, list, follow and cancel them.
-import type { WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import type { Client, WorkflowExecutionDescription, WorkflowExecutionInfo } from '@temporalio/client';
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
 import { refuseUnlessOk } from '../../activities/plan.js';
-import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
+import { invalidField, MoverError, parseOrRefuse } from '../../contracts/errors.js';
 import type { Estate } from '../../contracts/estate.js';
 import {
   heartbeatSchema,
@@ -27,6 +27,7 @@ import { ask } from '../temporal/ask.js';
 import type { TemporalAccess } from '../temporal/connection.js';
 import { fromTemporal, moveFailureOf } from '../temporal/failure.js';
 import { follow } from '../temporal/follow.js';
+import { payloadValue } from '../temporal/payload-value.js';
 import { isRunning, onlyLook, ProgressReader } from '../temporal/workflow-run.js';
 import { endedAs, type FoundRun, literal, type NamedRun, WorkflowRuns } from '../temporal/workflow-runs.js';
 import type { FollowOptions } from '../workflow-client.js';
@@ -48,6 +49,12 @@ import { planWithClocks } from './plan.js';
 import { planChecks } from './plan-checks.js';
 import { getReport, moveOf, reversibleMoves, storedOf, wayBackNow } from './reports.js';
 import { takeOver } from './take-over.js';
+
+const memoSchema = z.object({
+  input: z.object({ volume: z.string().optional(), volumes: z.array(z.string()).optional(), to: z.string() }),
+});
+
+const encodedFailureSchema = z.object({ message: z.string() });
 
 interface Options {
   readonly temporal: () => Promise<TemporalAccess>;
@@ -87,7 +94,7 @@ export class Moves implements MoveClient {
     }
     const takenOver = options.takeOver === true ? await takeOver(this.#attempts, input) : [];
     if (options.planFirst === true) await this.#refuseImpossible(input);
-    const workflowId = options.workflowId ?? defaultWorkflowId(input);
+    const workflowId = options.workflowId ?? defaultWorkflowId(input, await this.#runs.hidesNames());
     // Refuses a workflow id too long for a move id before a workflow exists.
     moveIdOf(workflowId, randomUUID());
     const run = await this.#runs.start({
@@ -113,6 +120,8 @@ export class Moves implements MoveClient {
   }
 
   async list({ limit, ...filters }: ListMovesOptions = {}): Promise<ListedMove[]> {
+    const { volume, group } = filters;
+    if ((volume ?? group) !== undefined && (await this.#runs.hidesNames())) throw unsearchable(volume);
     const clauses = clausesOf(filters);
     const clause = clauses.length === 0 ? undefined : clauses.join(' AND ');
     const [moves, untilMs] = await Promise.all([
@@ -250,7 +259,7 @@ export class Moves implements MoveClient {
       startedAtMs: startTime.getTime(),
       ...(closeTime === undefined ? {} : { endedAtMs: closeTime.getTime() }),
       ...(progress === undefined ? {} : { progress }),
-      ...(isRunning(found) ? runningOf(description) : await this.#end(found)),
+      ...(isRunning(found) ? await runningOf(await this.#runs.client(), description) : await this.#end(found)),
     };
   }
 
@@ -268,11 +277,13 @@ export class Moves implements MoveClient {
 }
 
 /** A running move, with its step's newest heartbeat, and why it is tried again. */
-function runningOf({ raw }: WorkflowExecutionDescription): Pick<Move, 'state' | 'doing' | 'retrying'> {
+async function runningOf(
+  client: Client,
+  { raw }: WorkflowExecutionDescription,
+): Promise<Pick<Move, 'state' | 'doing' | 'retrying'>> {
   const [step] = raw.pendingActivities ?? [];
-  const payload = step?.heartbeatDetails?.payloads?.[0];
-  const doing = payload === undefined ? undefined : heartbeatSchema.safeParse(valueOf(payload)).data;
-  const retrying = step === undefined ? undefined : retryingOf(step);
+  const doing = heartbeatSchema.safeParse(await payloadValue(client, step?.heartbeatDetails?.payloads?.[0])).data;
+  const retrying = step === undefined ? undefined : await retryingOf(client, step);
   return {
     state: 'running',
     ...(doing === undefined ? {} : { doing }),
@@ -282,25 +293,31 @@ function runningOf({ raw }: WorkflowExecutionDescription): Pick<Move, 'state' | 
 
 type PendingStep = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
 
-function retryingOf({ attempt, lastFailure, nextAttemptScheduleTime }: PendingStep): Move['retrying'] {
+async function retryingOf(
+  client: Client,
+  { attempt, lastFailure, nextAttemptScheduleTime }: PendingStep,
+): Promise<Move['retrying']> {
   if (!lastFailure?.message || !attempt) return undefined;
+  // A codec hides the message among the failure's encoded attributes.
+  const encoded = encodedFailureSchema.safeParse(await payloadValue(client, lastFailure.encodedAttributes)).data;
   // Temporal tells whole seconds apart from the rest; the seconds do here.
   const seconds = nextAttemptScheduleTime?.seconds?.toNumber();
   const nextAtMs = seconds === undefined ? undefined : seconds * 1_000;
   return {
     failures: attempt - 1,
-    message: lastFailure.message,
+    message: encoded?.message ?? lastFailure.message,
     ...(nextAtMs === undefined ? {} : { nextAtMs }),
   };
 }
 
-/** The value of a payload; undefined for one in another encoding. */
-function valueOf(payload: Parameters<typeof defaultPayloadConverter.fromPayload>[0]): unknown {
-  try {
-    return defaultPayloadConverter.fromPayload(payload);
-  } catch {
-    return undefined;
-  }
+/** The refusal of a search by a name that Temporal does not have. An empty list would mislead. */
+function unsearchable(volume: string | undefined): MoverError {
+  const field = volume === undefined ? 'group' : 'volume';
+  return invalidField(
+    field,
+    'names are hidden from Temporal (VOLUME_MOVER_HIDE_NAMES), so it can not search by them',
+    `Moves can't be searched by ${field}: names are hidden from Temporal (VOLUME_MOVER_HIDE_NAMES). List all of them, by --since or --batch perhaps: their names are shown.`,
+  );
 }
 
 /** The refusal of a request to a move that has ended. After a commit it names the way back. */
@@ -336,19 +353,23 @@ function startedOf({ id, ...run }: NamedRun): StartedMove {
 }
 
 function listedOf(info: WorkflowExecutionInfo, run: NamedRun): ListedMove {
-  const { startTime, closeTime, typedSearchAttributes: attributes } = info;
+  const { startTime, closeTime, memo, typedSearchAttributes: attributes } = info;
   const state = stateOf(info);
   const [from, to, stage] = [SEARCH_KEYS.FromGroup, SEARCH_KEYS.ToGroup, SEARCH_KEYS.Stage].map((key) =>
     attributes.get(key),
   );
+  // Where names are hidden, the memo has them for those who have the codec.
+  const named = memoSchema.safeParse(memo).data?.input;
+  const target = to ?? named?.to;
   return {
     ...startedOf(run),
     state,
     startedAtMs: startTime.getTime(),
     ...(closeTime === undefined ? {} : { endedAtMs: closeTime.getTime() }),
-    volumes: attributes.get(SEARCH_KEYS.Volumes) ?? [],
+    volumes:
+      attributes.get(SEARCH_KEYS.Volumes) ?? named?.volumes ?? (named?.volume === undefined ? [] : [named.volume]),
     ...(from === undefined ? {} : { from }),
-    ...(to === undefined ? {} : { to }),
+    ...(target === undefined ? {} : { to: target }),
     ...(stage === undefined || state !== 'running' ? {} : { stage }),
   };
 }

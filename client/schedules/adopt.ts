@@ -4,7 +4,15 @@ import type { ScheduleDescription, ScheduleUpdateOptions } from '@temporalio/cli
 import { z } from 'zod';
 import { batchInputSchema } from '../../contracts/batch.js';
 import { parseOrRefuse } from '../../contracts/errors.js';
-import { type Action, actionOf, attributesOf, policiesOf, unsearchable, workflowIdOf } from './schedule-action.js';
+import {
+  type Action,
+  actionOf,
+  attributesOf,
+  type Place,
+  policiesOf,
+  unsearchable,
+  workflowIdOf,
+} from './schedule-action.js';
 import { CATCH_UP_MS_DEFAULT, catchUpMsSchema, jitterMsSchema, type Overlap, overlapSchema } from './schedule-input.js';
 import { CATCH_UP_MS_SENSIBLE } from './schedule-warnings.js';
 
@@ -31,7 +39,7 @@ export function adoptedFrom(
   { spec, action, policies, state, typedSearchAttributes }: ScheduleDescription,
   options: AdoptOptions,
   withAttributes: boolean,
-  taskQueue: string,
+  place: Place,
 ): ScheduleUpdateOptions<Action> {
   const keptCatchUpMs = policies.catchupWindow > CATCH_UP_MS_SENSIBLE ? CATCH_UP_MS_DEFAULT : policies.catchupWindow;
   const { jitterMs, ...settings } = parseOrRefuse(
@@ -45,7 +53,7 @@ export function adoptedFrom(
     'adopt',
   );
   const batch = parseOrRefuse(batchInputSchema, action.args?.[0], 'batch');
-  const made = actionOf({ name, batch }, taskQueue);
+  const made = actionOf({ name, batch }, place);
   const timezone = spec.timezone || options.timeZone;
   return {
     spec: {
@@ -62,7 +70,7 @@ export function adoptedFrom(
       args: action.args ?? [],
     },
     ...(withAttributes
-      ? { typedSearchAttributes: typedSearchAttributes.updateCopy(attributesOf(batch).getAll()) }
+      ? { typedSearchAttributes: typedSearchAttributes.updateCopy(attributesOf(batch, place).getAll()) }
       : {}),
   };
 }

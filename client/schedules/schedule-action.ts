@@ -4,8 +4,9 @@ import { type SearchAttributePair, TypedSearchAttributes, type Workflow } from '
 import type { BatchInput } from '../../contracts/batch.js';
 import { keywordOf } from '../../contracts/search-attributes.js';
 import { summaryLine } from '../../contracts/summary-line.js';
-import { SEARCH_KEYS } from '../../contracts/search-pairs.js';
+import { HIDDEN_MEMO, SEARCH_KEYS, withoutNames } from '../../contracts/search-pairs.js';
 import { describeBatch } from '../batches/describe-batch.js';
+import { type TemporalAccess, taskQueueOf } from '../temporal/connection.js';
 import type { CheckedSchedule } from './schedule-input.js';
 
 export const BATCH_WORKFLOW = 'moveBatch';
@@ -17,15 +18,19 @@ export function workflowIdOf(schedule: string): string {
   return `${schedule}-batch`;
 }
 
-export function actionOf({ name, batch }: Pick<CheckedSchedule, 'name' | 'batch'>, taskQueue: string): Action {
+/** Where a schedule's batches run, and whether they hide names. */
+export type Place = Pick<TemporalAccess, 'taskQueue' | 'hidesNames'>;
+
+export function actionOf({ name, batch }: Pick<CheckedSchedule, 'name' | 'batch'>, place: Place): Action {
   return {
     type: 'startWorkflow',
     workflowType: BATCH_WORKFLOW,
     workflowId: workflowIdOf(name),
-    taskQueue,
+    taskQueue: taskQueueOf(place),
     args: [batch],
     staticSummary: summaryLine(`Schedule ${name}: ${describeBatch(batch)}`),
-    typedSearchAttributes: attributesOf(batch),
+    typedSearchAttributes: attributesOf(batch, place),
+    ...(place.hidesNames === true ? { memo: { [HIDDEN_MEMO]: true } } : {}),
   };
 }
 
@@ -41,14 +46,15 @@ export function policiesOf({
  * Attributes known before a run, for the schedule and each of its batches. The batch sets its id
  * and outcome itself.
  */
-export function attributesOf({ to, select, moves }: BatchInput): TypedSearchAttributes {
+export function attributesOf({ to, select, moves }: BatchInput, { hidesNames }: Place): TypedSearchAttributes {
   const targets = new Set(to === undefined ? (moves ?? []).map((move) => move.to) : [to]);
   const sources = new Set(select?.from === undefined ? [] : [select.from].flat());
-  return new TypedSearchAttributes([
+  const pairs: SearchAttributePair[] = [
     { key: SEARCH_KEYS.Stage, value: 'planning' },
     ...single(SEARCH_KEYS.ToGroup, targets),
     ...single(SEARCH_KEYS.FromGroup, sources),
-  ]);
+  ];
+  return new TypedSearchAttributes(hidesNames === true ? withoutNames(pairs) : pairs);
 }
 
 function single(key: typeof SEARCH_KEYS.ToGroup, groups: ReadonlySet<string>): SearchAttributePair[] {

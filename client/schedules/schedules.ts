@@ -176,7 +176,7 @@ export class Schedules {
     const access = await this.#temporal();
     const { client } = access;
     const { name, spec, note, paused } = input;
-    const action = actionOf(input, taskQueueOf(access));
+    const action = actionOf(input, access);
     const groups = await estateGroups(this.#ports);
     if (groups !== undefined) refuseUnknown(input.batch, groups);
     const groupsChecked = groups !== undefined;
@@ -187,9 +187,9 @@ export class Schedules {
           spec,
           action: hasAttributes ? action : unsearchable(action),
           policies: policiesOf(input),
-          ...(hasAttributes ? { typedSearchAttributes: attributesOf(input.batch) } : {}),
+          ...(hasAttributes ? { typedSearchAttributes: attributesOf(input.batch, access) } : {}),
         };
-        const noted = note === undefined ? {} : { note };
+        const noted = note === undefined || access.hidesNames === true ? {} : { note };
         try {
           await client.schedule.create({ scheduleId: name, ...definition, state: { paused, ...noted } });
         } catch (error) {
@@ -281,12 +281,12 @@ export class Schedules {
    * @throws MoverError SCHEDULE_NOT_FOUND
    */
   async pause(name: string, request: ScheduleRequest = {}): Promise<Schedule> {
-    return await this.#change(name, async (handle) => handle.pause(noteOf('Paused', request)));
+    return await this.#change(name, async (handle) => handle.pause(await this.#note('Paused', request)));
   }
 
   /** Resumes a schedule. @throws MoverError SCHEDULE_NOT_FOUND */
   async resume(name: string, request: ScheduleRequest = {}): Promise<Schedule> {
-    return await this.#change(name, async (handle) => handle.unpause(noteOf('Resumed', request)));
+    return await this.#change(name, async (handle) => handle.unpause(await this.#note('Resumed', request)));
   }
 
   /**
@@ -335,8 +335,8 @@ export class Schedules {
    */
   async adopt(name: string, options: AdoptOptions = {}): Promise<Adopted> {
     const before = await this.get(name);
-    const taskQueue = await this.#taskQueue();
-    const batch = batchOf(before, taskQueue);
+    const access = await this.#temporal();
+    const batch = batchOf(before, taskQueueOf(access));
     const groups = await estateGroups(this.#ports);
     if (groups !== undefined) refuseUnknown(batch, groups);
     if (options.timeZone !== undefined && !isTimeZone(options.timeZone))
@@ -346,7 +346,7 @@ export class Schedules {
     const handle = await this.#handle(name);
     await this.#call(name, async () =>
       withAttributesIfKnown(async (hasAttributes) =>
-        handle.update((previous) => adoptedFrom(name, previous, options, hasAttributes, taskQueue)),
+        handle.update((previous) => adoptedFrom(name, previous, options, hasAttributes, access)),
       ),
     );
     const schedule = await this.get(name);
@@ -482,6 +482,12 @@ export class Schedules {
     } catch {
       return undefined;
     }
+  }
+
+  /** Writes a note, which Temporal keeps in clear: where names are hidden, without the request. */
+  async #note(done: string, request: ScheduleRequest): Promise<string> {
+    const { hidesNames } = await this.#temporal();
+    return noteOf(done, hidesNames === true ? {} : request);
   }
 
   async #taskQueue(): Promise<string> {

@@ -1,5 +1,7 @@
 // The client's connection to Temporal: the server that a worker with the same settings uses too.
 import { Client, Connection } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
+import { readCodecSettings } from '../../control/codec/read-codec.js';
 import type { Estate } from '../../contracts/estate.js';
 import { AllFaults } from '../../control/all-faults.js';
 import { TASK_QUEUE } from '../../contracts/move.js';
@@ -16,6 +18,8 @@ export interface TemporalAccess {
   readonly client: Client;
   /** Base URL of the Web UI; undefined when unknown. */
   readonly uiUrl: string | undefined;
+  /** Whether what it starts names no volume and no group in clear. Default: it does. */
+  readonly hidesNames?: boolean | undefined;
   /** The task queue on which workflows start. Default: `volume-mover`. */
   readonly taskQueue?: string | undefined;
   /** Safe to call more than once. */
@@ -47,16 +51,26 @@ export function workflowUrl(
 export async function connectTemporal(
   estate: Partial<Pick<Estate, 'temporal' | 'worker'>>,
   environment: NodeJS.ProcessEnv = process.env,
+  own?: PayloadCodec,
 ): Promise<TemporalAccess> {
   const faults = new AllFaults();
   const settings = faults.of(() => readTemporalSettings(environment, estate));
   const uiUrl = faults.of(() => uiUrlFor(environment, estate, settings));
   const taskQueue = faults.of(() => readTaskQueue(environment, estate));
+  const codecs = faults.of(() => readCodecSettings(environment));
   if (settings === undefined || faults.refusal !== undefined)
     throw faults.refusal ?? new Error('A setting that is missing is a fault.');
+  const codec = own ?? (await codecs?.open());
   const { namespace } = settings;
   const connection = await connect(settings);
-  return { client: new Client({ connection, namespace }), uiUrl, taskQueue, close: () => connection.close() };
+  const payloadCodecs = codec === undefined ? [] : [codec];
+  return {
+    client: new Client({ connection, namespace, dataConverter: { payloadCodecs } }),
+    uiUrl,
+    taskQueue,
+    hidesNames: codecs?.hidesNames === true || own !== undefined,
+    close: () => connection.close(),
+  };
 }
 
 function uiUrlFor(

@@ -10,6 +10,7 @@ import {
 import { type SearchAttributePair, TypedSearchAttributes } from '@temporalio/common';
 import { isDeepStrictEqual } from 'node:util';
 import { MoverError } from '../../contracts/errors.js';
+import { HIDDEN_MEMO, withoutNames } from '../../contracts/search-pairs.js';
 import { summaryLine } from '../../contracts/summary-line.js';
 import { type TemporalAccess, taskQueueOf } from './connection.js';
 import { fromTemporal, type WorkflowNoun } from './failure.js';
@@ -44,10 +45,10 @@ export interface StartedRun {
  * @throws MoverError ATTEMPT_MISMATCH, UNREACHABLE
  */
 export async function startOnce(
-  access: Pick<TemporalAccess, 'client' | 'taskQueue'>,
+  access: Pick<TemporalAccess, 'client' | 'taskQueue' | 'hidesNames'>,
   start: StartOnce,
 ): Promise<StartedRun> {
-  const { client } = access;
+  const { client, hidesNames = false } = access;
   const { type, noun, workflowId, input, same, again = true, memo, summary, searchAttributes } = start;
   try {
     const { firstExecutionRunId } = await startSearchable(client, type, {
@@ -56,11 +57,15 @@ export async function startOnce(
       args: [input],
       workflowIdConflictPolicy: 'FAIL',
       workflowIdReusePolicy: again ? 'ALLOW_DUPLICATE' : 'REJECT_DUPLICATE',
-      memo: { [same.key]: same.value, ...memo },
+      memo: { [same.key]: same.value, ...memo, ...(hidesNames ? { [HIDDEN_MEMO]: true } : {}) },
       staticSummary: summaryLine(summary),
       ...(searchAttributes === undefined
         ? {}
-        : { typedSearchAttributes: new TypedSearchAttributes([...searchAttributes]) }),
+        : {
+            typedSearchAttributes: new TypedSearchAttributes(
+              hidesNames ? withoutNames(searchAttributes) : [...searchAttributes],
+            ),
+          }),
     });
     return { workflowId, firstRunId: firstExecutionRunId, runId: firstExecutionRunId };
   } catch (error) {

@@ -53,6 +53,11 @@ export class WorkflowRuns {
     return (await this.#temporal()).client;
   }
 
+  /** Whether names must not stand in clear: workflow ids do. */
+  async hidesNames(): Promise<boolean> {
+    return (await this.#temporal()).hidesNames === true;
+  }
+
   /** Starts a workflow. @throws MoverError ATTEMPT_MISMATCH, UNREACHABLE */
   async start(start: Omit<StartOnce, 'type' | 'noun'>): Promise<NamedRun> {
     const access = await this.#temporal();

@@ -1,12 +1,12 @@
 // Verifications as Temporal workflows: start, get, list, follow and cancel them.
 import {
   CancelledFailure,
+  type Client,
   TerminatedFailure,
   type WorkflowExecutionDescription,
   type WorkflowExecutionInfo,
   WorkflowFailedError,
 } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { MoverError, parseOrRefuse } from '../../contracts/errors.js';
@@ -23,6 +23,7 @@ import { causeOf } from '../../control/cause.js';
 import type { TemporalAccess } from '../temporal/connection.js';
 import { findApplicationFailure, fromApplicationFailure, fromTemporal } from '../temporal/failure.js';
 import { follow } from '../temporal/follow.js';
+import { payloadValue } from '../temporal/payload-value.js';
 import { isRunning } from '../temporal/workflow-run.js';
 import { endedAs, type FoundRun, type NamedRun, WorkflowRuns } from '../temporal/workflow-runs.js';
 import type { FollowOptions, ListOptions, StartOptions } from '../workflow-client.js';
@@ -50,7 +51,8 @@ export class Verifications implements VerificationClient {
 
   async start(given: VerifyInput, options: StartOptions = {}): Promise<StartedVerification> {
     const input = parseOrRefuse(verifyInputSchema, given, 'verify');
-    const workflowId = options.workflowId ?? `verify-${input.volume}-${randomBytes(UNIQUE_BYTES).toString('hex')}`;
+    const name = (await this.#runs.hidesNames()) ? '' : `${input.volume}-`;
+    const workflowId = options.workflowId ?? `verify-${name}${randomBytes(UNIQUE_BYTES).toString('hex')}`;
     // Refuses a workflow id too long for an id before a workflow exists.
     moveIdOf(workflowId, randomUUID());
     const run = await this.#runs.start({
@@ -99,7 +101,7 @@ export class Verifications implements VerificationClient {
       ...(closeTime === undefined ? {} : { endedAtMs: closeTime.getTime() }),
     };
     if (!isRunning(found)) return { ...base, ...(await this.#end(found)) };
-    const progress = heartbeatOf(description);
+    const progress = await heartbeatOf(await this.#runs.client(), description);
     return { ...base, state: 'running', ...(progress === undefined ? {} : { progress }) };
   }
 
@@ -153,15 +155,13 @@ function endOf(error: WorkflowFailedError): Pick<Verification, 'state' | 'report
   };
 }
 
-function heartbeatOf({ raw }: WorkflowExecutionDescription): VerifyHeartbeat | undefined {
+/** The newest progress; undefined when none is readable: it may be of another version. */
+async function heartbeatOf(
+  client: Client,
+  { raw }: WorkflowExecutionDescription,
+): Promise<VerifyHeartbeat | undefined> {
   const payload = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads?.[0];
-  if (payload === undefined) return undefined;
-  try {
-    return verifyHeartbeatSchema.parse(defaultPayloadConverter.fromPayload(payload));
-  } catch {
-    // Encrypted or from another version: there is no readable progress.
-    return undefined;
-  }
+  return verifyHeartbeatSchema.safeParse(await payloadValue(client, payload)).data;
 }
 
 function startedOf({ id, ...run }: NamedRun): StartedVerification {

@@ -154,7 +154,7 @@ function described(changes: { [K in keyof Described]?: Partial<Described[K]> } =
 }
 
 function seen(checked: ReturnType<typeof checkSchedule>) {
-  const { typedSearchAttributes } = actionOf(checked, 'volume-mover');
+  const { typedSearchAttributes } = actionOf(checked, {});
   return {
     type: 'startWorkflow' as const,
     workflowType: 'moveBatch',

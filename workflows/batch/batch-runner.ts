@@ -28,7 +28,8 @@ import type { MoveInput } from '../../contracts/move.js';
 import { summaryLine } from '../../contracts/summary-line.js';
 import { moveIdOf } from '../../contracts/move-id.js';
 import type { moveVolume } from '../move/move-volume.js';
-import { attributesAtStart, fromGroupAttribute, SEARCH_KEYS } from '../../contracts/search-pairs.js';
+import { attributesAtStart, fromGroupAttribute, HIDDEN_MEMO, SEARCH_KEYS } from '../../contracts/search-pairs.js';
+import { hidesNames, settable } from '../shared/hidden-names.js';
 import { namesOf } from '../shared/step-summaries.js';
 import type { BatchCore } from './core/batch-core.js';
 import { calls, records, waits } from './batch-activities.js';
@@ -149,9 +150,9 @@ export class BatchRunner {
         workflowId,
         args: [input],
         parentClosePolicy: 'ABANDON',
-        memo: { batch: this.#batch.id, seq },
+        memo: { batch: this.#batch.id, seq, ...(hidesNames() ? { [HIDDEN_MEMO]: true } : {}) },
         staticSummary: summaryLine(`Move ${namesOf(item.volumes)} to ${item.to} (${seq} of its batch)`),
-        typedSearchAttributes: [...attributesAtStart(input), fromGroupAttribute(item.from)],
+        typedSearchAttributes: settable([...attributesAtStart(input), fromGroupAttribute(item.from)]),
         // The run's id differs between batches and is short enough for a fairness key.
         priority: { priorityKey: PRIORITY_KEY, fairnessKey: firstExecutionRunId },
       });

@@ -1,4 +1,5 @@
 // The workflow of a batch: many moves under limits, in a window, with one report.
+import { hidesNames } from '../shared/hidden-names.js';
 import {
   ApplicationFailure,
   CancellationScope,
@@ -40,10 +41,11 @@ export async function moveBatch(...args: [input: BatchInput, carried?: CarriedBa
   const input = continued === undefined ? parseBatchInput(args) : undefined;
   const settings = continued?.settings ?? settingsOf(input);
   const { workflowId } = workflowInfo();
+  const naming = hidesNames() ? 'numbered' : 'named';
   const batch =
     continued === undefined
-      ? BatchCore.begin(settings.options, workflowId, currentBatchId(), Date.now())
-      : new BatchCore(settings.options, workflowId, continued.carried);
+      ? BatchCore.begin(settings.options, workflowId, currentBatchId(), Date.now(), naming)
+      : new BatchCore(settings.options, workflowId, continued.carried, naming);
   return await new BatchRun(batch, settings, input).run();
 }
 

@@ -7,7 +7,6 @@ import {
   condition,
   isCancellation,
   log,
-  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import { MoverError, toProblem } from '../../contracts/errors.js';
@@ -23,6 +22,7 @@ import { MoveControls } from '../saga/controls.js';
 import { moveSaga } from '../saga/saga.js';
 import { attributesAtStart, outcomeAttributes } from '../../contracts/search-pairs.js';
 import { type EndedMove, type MoveStart, refusedReportOf, storedReportOf } from './stored-report.js';
+import { setSearchAttributes } from '../shared/hidden-names.js';
 import { temporalRuntime } from './temporal-runtime.js';
 import { verifyMoved } from './verify-moved.js';
 import { VisibleRecorder } from './visible-recorder.js';
@@ -45,7 +45,7 @@ export async function moveVolume(...args: [input: MoveInput]): Promise<MoveRepor
   handleMoveRequests(recorder, controls);
   let moved: MoveReport | undefined;
   const finish = async (end: EndedMove): Promise<void> => {
-    upsertSearchAttributes(outcomeAttributes(end.outcome));
+    setSearchAttributes(outcomeAttributes(end.outcome));
     await keepReport(storedReportOf(started, input, end, Date.now()));
     await CancellationScope.nonCancellable(async () => condition(allHandlersFinished));
   };
@@ -99,7 +99,7 @@ async function parseOrStoreRefusal(started: MoveStart, args: readonly unknown[])
   } catch (error) {
     const report = refusedReportOf(started, args, error);
     const attributes = report === undefined ? [] : attributesAtStart({ volumes: report.volumes, to: report.to });
-    upsertSearchAttributes([...attributes.filter(({ key }) => key.name !== 'Stage'), ...outcomeAttributes('failed')]);
+    setSearchAttributes([...attributes.filter(({ key }) => key.name !== 'Stage'), ...outcomeAttributes('failed')]);
     if (report !== undefined) await keepReport(report);
     throw error;
   }

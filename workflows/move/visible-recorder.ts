@@ -1,6 +1,6 @@
 // A recorder that shows the stages of a move in the UI's current details, the worker's log and
 // search attributes.
-import { log, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import { log, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import type { SearchAttributePair } from '@temporalio/common';
 import type { MoveStage, ParsedMoveInput } from '../../contracts/move.js';
 import { searchStageOf, type SearchStage } from '../../contracts/search-attributes.js';
@@ -8,6 +8,7 @@ import type { MoveId } from '../../contracts/ids.js';
 import { detailsOf } from './move-details.js';
 import { MoveRecorder } from '../saga/recorder.js';
 import { attributesAtStart, fromGroupAttribute, stageAttribute } from '../../contracts/search-pairs.js';
+import { setSearchAttributes } from '../shared/hidden-names.js';
 import { temporalRuntime } from './temporal-runtime.js';
 
 export class VisibleRecorder extends MoveRecorder {
@@ -37,7 +38,7 @@ export class VisibleRecorder extends MoveRecorder {
     const { from } = this.progress();
     const isNew = from !== undefined && from !== this.#fromGroup;
     this.#fromGroup = from;
-    upsertSearchAttributes([stageAttribute(stage), ...(isNew ? [fromGroupAttribute(from)] : [])]);
+    setSearchAttributes([stageAttribute(stage), ...(isNew ? [fromGroupAttribute(from)] : [])]);
   }
 }
 
@@ -49,5 +50,5 @@ function setMissing(attributes: readonly SearchAttributePair[]): void {
       .map(({ key }) => key.name),
   );
   const missing = attributes.filter(({ key }) => !known.has(key.name));
-  if (missing.length > 0) upsertSearchAttributes(missing);
+  setSearchAttributes(missing);
 }

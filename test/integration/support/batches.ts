@@ -27,11 +27,13 @@ export async function startBatch(
   moves: Moves,
   input: BatchInput,
   workflowId = `batch-${randomUUID().slice(0, 8)}`,
+  memo: Record<string, unknown> = {},
 ): Promise<BatchHandle> {
   return await moves.client.workflow.start<typeof moveBatch>('moveBatch', {
     taskQueue: moves.taskQueue,
     workflowId,
     args: [input],
+    memo,
     staticSummary: 'a batch of a test',
   });
 }

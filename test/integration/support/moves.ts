@@ -1,7 +1,7 @@
 // A live estate with a worker of its own on the real Temporal server, and what tests ask of its
 // histories.
 import { type Client, WorkflowFailedError, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
-import { ApplicationFailure, defaultPayloadConverter } from '@temporalio/common';
+import { ApplicationFailure, defaultPayloadConverter, type PayloadCodec } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import { randomUUID } from 'node:crypto';
@@ -74,7 +74,7 @@ export class Moves {
     return moves;
   }
 
-  async startWorker(identity: string): Promise<StartedWorker> {
+  async startWorker(identity: string, codec?: PayloadCodec): Promise<StartedWorker> {
     // The SDK allows one worker a task queue on one connection.
     const connection = await connect();
     this.#connections.push(connection);
@@ -85,6 +85,7 @@ export class Moves {
       workflowBundle: { codePath: inject('workflowBundlePath') },
       ports: this.live.faults.wrap(this.live.world.ports()),
       identity,
+      codec,
       ...(this.#runEventsMax === undefined ? {} : { batches: { runEventsMax: this.#runEventsMax } }),
     });
     const running = worker.run();

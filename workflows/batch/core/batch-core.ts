@@ -1,6 +1,7 @@
 // A batch's state and decisions, without Temporal: which move is next, what to wait for, and when
 // it is over. The caller passes the time. State holds numbers instead of volumes, so it stays small
 // and moves from run to run as JSON.
+import type { Naming } from './child-id.js';
 import type {
   BatchCounts,
   BatchFailure,
@@ -49,12 +50,12 @@ export class BatchCore {
   #lastRequest: string | undefined;
 
   /** @param workflowId the batch's: it prefixes the moves' workflow ids */
-  constructor(options: BatchOptions, workflowId: string, carried: CarriedBatch) {
+  constructor(options: BatchOptions, workflowId: string, carried: CarriedBatch, naming: Naming = 'named') {
     this.id = carried.batch;
     this.startedAtMs = carried.startedAtMs;
     this.runs = carried.runs;
     this.#options = options;
-    this.#moves = new Moves(options, workflowId, carried);
+    this.#moves = new Moves(options, workflowId, carried, naming);
     this.#canary = new Canary(options.canary, carried.canary);
     this.#window = new WindowGate(options, carried.window);
     this.#pausedBy = carried.pausedBy;
@@ -63,8 +64,14 @@ export class BatchCore {
   }
 
   /** Makes a batch that has done nothing yet. */
-  static begin(options: BatchOptions, workflowId: string, batch: BatchId, nowMs: number): BatchCore {
-    return new BatchCore(options, workflowId, firstRunOf(options, batch, nowMs));
+  static begin(
+    options: BatchOptions,
+    workflowId: string,
+    batch: BatchId,
+    nowMs: number,
+    naming: Naming = 'named',
+  ): BatchCore {
+    return new BatchCore(options, workflowId, firstRunOf(options, batch, nowMs), naming);
   }
 
   /** The state for the next run of the workflow. */

@@ -3,7 +3,7 @@
 import type { BatchCounts, BatchFailure, BatchItem, BatchOptions, Concurrency } from '../../../contracts/batch.js';
 import type { BatchTicket, CarriedBatch, MoveEnd, PlannedBatch } from '../../../contracts/batch-run.js';
 import type { MoveId } from '../../../contracts/ids.js';
-import { childIdOf } from './child-id.js';
+import { childIdOf, type Naming } from './child-id.js';
 import type { Decision, Start } from './decision.js';
 import { Durations } from './durations.js';
 import { type Flight, InFlight, type InFlightView } from './in-flight.js';
@@ -32,6 +32,7 @@ export class Moves {
   readonly skips: Skips;
   readonly #expectedMoveMs: number;
   readonly #workflowId: string;
+  readonly #naming: Naming;
   #plan: PlannedBatch | undefined;
   readonly #queue: Queue;
   readonly #inFlight: InFlight;
@@ -41,9 +42,10 @@ export class Moves {
   readonly #pace: Pace;
 
   /** @param workflowId the batch's: it prefixes the moves' workflow ids */
-  constructor(options: BatchOptions, workflowId: string, carried: Carried) {
+  constructor(options: BatchOptions, workflowId: string, carried: Carried, naming: Naming = 'named') {
     this.#expectedMoveMs = options.expectedMoveMs;
     this.#workflowId = workflowId;
+    this.#naming = naming;
     this.#plan = carried.plan;
     this.#queue = new Queue(options.retries, carried);
     this.#inFlight = new InFlight(carried);
@@ -191,7 +193,7 @@ export class Moves {
 
   #start({ ticket, item }: { readonly ticket: BatchTicket; readonly item: BatchItem }, nowMs: number): Start {
     const started = { ...ticket, starts: ticket.starts + 1 };
-    const workflowId = childIdOf(this.#workflowId, item, started);
+    const workflowId = childIdOf(this.#workflowId, item, started, this.#naming);
     this.#inFlight.add(started, item, { workflowId, nowMs });
     this.#rate.started(nowMs);
     return { item, workflowId };
