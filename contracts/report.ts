@@ -1,7 +1,7 @@
 // Durable reports: the replica site keeps them after Temporal has dropped the history of a move or
 // batch.
 import { z } from 'zod';
-import { wayBackSchema } from './attempt.js';
+import { verdictSchema, wayBackSchema } from './attempt.js';
 import { batchIdSchema, batchItemSchema, batchLeftOutSchema, batchReportSchema } from './batch.js';
 import { problemSchema } from './errors.js';
 import { groupIdSchema, moveIdSchema, volumeIdSchema } from './ids.js';
@@ -15,7 +15,25 @@ export const REPORTS_PER_PAGE_MAX = 500;
 export const BATCH_PLAN_PAGE_MAX = 200;
 
 /** How a move ended. */
-export const moveOutcomeSchema = z.enum(['moved', 'failed', 'cancelled']);
+export const moveOutcomeSchema = z.enum(['moved', 'failed', 'cancelled', 'terminated']);
+
+/** How a move ended whose workflow was ended from outside, and what became of its attempt. */
+export const moveEndingSchema = z.strictObject({
+  how: z.enum(['terminated', 'timed out']),
+  /** Who terminated it, as Temporal has it; absent when nobody said. */
+  by: z.string().optional(),
+  why: z.string().optional(),
+  attempt: z.number().int(),
+  /** The replica site's verdict on the attempt; absent when it is not known. */
+  verdict: verdictSchema.optional(),
+  /** What was done about the attempt, as a sentence. */
+  done: z.string(),
+  /** What remained then and why, as sentences. */
+  left: z.array(z.string()),
+  /** Why the attempt was aborted, by the replica site's record: who cleaned up. */
+  record: z.string().optional(),
+});
+export type MoveEnding = z.infer<typeof moveEndingSchema>;
 
 export const storedMoveReportSchema = z.strictObject({
   move: moveIdSchema,
@@ -37,6 +55,8 @@ export const storedMoveReportSchema = z.strictObject({
   progress: moveProgressSchema.optional(),
   /** Set for a move that is not done: why it failed. */
   problem: problemSchema.optional(),
+  /** Set for a move whose workflow was ended from outside, once its attempt has come to its end. */
+  ending: moveEndingSchema.optional(),
 });
 export type StoredMoveReport = z.infer<typeof storedMoveReportSchema>;
 

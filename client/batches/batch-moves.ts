@@ -98,12 +98,13 @@ function endOf({
   problem,
   report,
 }: StoredMoveReport): Pick<BatchMoveReport, 'outcome' | 'problem' | 'committed'> {
-  if (outcome !== 'failed' || problem === undefined) return { outcome };
+  if (outcome === 'moved' || outcome === 'cancelled') return { outcome };
+  if (problem === undefined) return { outcome: 'failed' };
   const end = endOfFailure(problem.code, problem.detail, { problem, report });
   if (end.kind === 'there') return { outcome: 'already-there' };
   const why = { code: problem.code, message: problem.detail, action: actionOf(problem) };
   if (end.kind === 'window-closed') return { outcome: 'window-closed', problem: why };
-  return { outcome, problem: why, ...(report === undefined ? {} : { committed: true }) };
+  return { outcome: 'failed', problem: why, ...(report === undefined ? {} : { committed: true }) };
 }
 
 /** The advice of the reasons, if there are any: the refusal's own advice only says to fix them. */

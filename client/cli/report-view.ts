@@ -6,7 +6,7 @@ import { reportLines, stepLine } from './move-view.js';
 
 export function storedReportLines(stored: StoredMoveReport): string[] {
   const { move, outcome, volumes, from, to, startedAtMs, endedAtMs, operator, reason, batch, seq } = stored;
-  const { report, progress, problem, wayBack } = stored;
+  const { report, progress, problem, wayBack, ending } = stored;
   return [
     `Move ${move}: ${outcome}`,
     `  started ${time(startedAtMs)}, ended ${time(endedAtMs)}`,
@@ -17,6 +17,8 @@ export function storedReportLines(stored: StoredMoveReport): string[] {
     ...(report === undefined ? [] : reportLines(report, wayBack)),
     ...(progress?.steps ?? []).map(stepLine),
     ...(problem === undefined ? [] : [`  ${problem.detail} (${problem.code})`]),
+    ...(ending?.left ?? []).map((sentence) => printable(`  remained: ${sentence}`)),
+    ...(ending?.record === undefined ? [] : [printable(`  the replica site's record: ${ending.record}`)]),
     ...(problem?.reasons ?? []).map((listed) => `  - ${listed.message} (${listed.code})`),
   ];
 }

@@ -12,6 +12,7 @@ import type { MoveId } from '../../contracts/ids.js';
 import type { Ports } from '../../control/ports.js';
 import type { TemporalAccess } from '../temporal/connection.js';
 import type { FixRequest, SettledMove } from './doctor-client.js';
+import { leavesNoReport, storeEnding } from './ending.js';
 import { ownerOf, type Owner } from './owner.js';
 import { type DeadOwner, isProtected } from './residue.js';
 
@@ -92,7 +93,7 @@ export class DeadAttempts {
     const { state, left } = settled;
     const verdict = state === 'COMMITTED' || state === 'ABORTED' ? state : undefined;
     const remains = state === 'OPEN' ? [...left, openText(isProtected(held, owner))] : left;
-    return {
+    const done: SettledMove = {
       move,
       attempt: n,
       isOpen: state === 'OPEN',
@@ -100,6 +101,19 @@ export class DeadAttempts {
       done: doneText(settled),
       left: remains,
     };
+    return { ...done, left: [...remains, ...(await this.#report(owner, done, settled))] };
+  }
+
+  /** Leaves the report that the move could not. @returns why there is none, as a sentence */
+  async #report(owner: DeadOwner, settled: SettledMove, { record }: Settled): Promise<string[]> {
+    if (owner.state !== 'closed' || settled.isOpen || !leavesNoReport(owner.how)) return [];
+    const { client } = await this.#options.temporal();
+    try {
+      await storeEnding(client, this.#options.ports, { run: owner.run, how: owner.how, record, settled });
+      return [];
+    } catch (error) {
+      return [`Its report could not be stored: ${error instanceof Error ? error.message : String(error)}`];
+    }
   }
 }
 

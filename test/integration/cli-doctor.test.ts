@@ -48,6 +48,14 @@ test('what a terminated move left is shown, ended by --fix, and then gone', asyn
     settled: [{ move: moveId, attempt: 1, verdict: 'ABORTED', left: [] }],
   });
   expect((await estate.cli('doctor', '--fix')).stdout).toBe('Nothing is left behind, and nothing differs.\n');
+  const report = await estate.cli('report', moveId);
+  expect(report.exitCode).toBe(EXIT.ok);
+  expect(report.stdout).toContain(`Move ${moveId}: terminated`);
+  expect(report.stdout).toContain('asked for by ann');
+  expect(report.stdout).toMatch(
+    /The workflow of the move was terminated by \S+ \(one click too many\)\. Aborted: a stays/,
+  );
+  expect(report.stdout).toContain("record: the move's workflow was terminated; cleaned up by ann: a drill");
 });
 
 test('a move takes over from one that was terminated, and not from one that runs', async () => {

@@ -51,7 +51,7 @@ afterEach(async () => {
 async function heldAt(call: Parameters<PortFaults['hold']>[0], place: 'before' | 'after'): Promise<MoveHandle> {
   const hold = moves.live.faults.hold(call, place);
   releases.push(hold.release);
-  const handle = await moves.move(MOVE);
+  const handle = await moves.move({ ...MOVE, reason: 'tiers' });
   await hold.reached;
   return handle;
 }
@@ -104,6 +104,19 @@ describe('what a terminated move left', () => {
     expect(mended).toMatchObject({ ok: true, findings: [] });
     const { record } = moves.live.world.site.state.attempts.get(`${idOf(handle)}#1`) ?? {};
     expect(record?.reason).toBe("the move's workflow was terminated; cleaned up by ann: the host was rebuilt");
+    const report = moves.live.world.reports.get(moveIdSchema.parse(idOf(handle)));
+    expect(report).toMatchObject({
+      outcome: 'terminated',
+      volumes: [VOLUME],
+      from: 'g1',
+      to: 'g2',
+      reason: 'tiers',
+      problem: { code: 'ATTEMPT_ABORTED' },
+      progress: { attempt: 1 },
+      ending: { how: 'terminated', why: 'one click too many', attempt: 1, verdict: 'ABORTED', left: [] },
+    });
+    expect(report.ending?.by).not.toBe('');
+    expect(report.ending?.record).toContain('cleaned up by ann');
     // What was on its way arrives at last, and changes nothing.
     for (const release of releases) release();
     await expectOwner('g1', 1);
@@ -127,6 +140,13 @@ describe('what a terminated move left', () => {
     expect(await doctor.fix()).toMatchObject({
       ok: true,
       settled: [{ verdict: 'COMMITTED', done: 'Completed: the move was committed, and group g2 owns s0v0.', left: [] }],
+    });
+    const report = moves.live.world.reports.get(moveIdSchema.parse(idOf(handle)));
+    expect(report).toMatchObject({
+      outcome: 'terminated',
+      problem: { code: 'ATTEMPT_COMMITTED' },
+      progress: { stage: 'reconfigure' },
+      ending: { verdict: 'COMMITTED', done: 'Completed: the move was committed, and group g2 owns s0v0.' },
     });
     for (const release of releases) release();
     await expectOwner('g2', 2);

@@ -50,6 +50,8 @@ test('the last try says how a move ended; without any it has not moved', () => {
     outcome: 'failed',
     problem: { code: 'GROUP_FULL', message: 'No room.', action: ERRORS.GROUP_FULL.action },
   });
+  const ended = stored('terminated', new MoverError('ATTEMPT_ABORTED', 'The workflow was terminated.'));
+  expect(batchMoveOf(ITEM, [ended])).toMatchObject({ outcome: 'failed', problem: { code: 'ATTEMPT_ABORTED' } });
 });
 
 test('a move that was there when its turn came, or came too late for its window, is no failure', () => {

@@ -47,6 +47,20 @@ test('a move that failed after its commit is not called unchanged', () => {
   expect(page).not.toContain('Nothing was changed');
 });
 
+test('a move whose workflow was terminated says what became of its attempt', () => {
+  const problem = toProblem(new MoverError('ATTEMPT_COMMITTED', 'The workflow of the move was terminated by <ann>.'));
+  const ending = { how: 'terminated', attempt: 1, verdict: 'COMMITTED', done: 'Completed.', left: ['One is silent.'] };
+  const changes = { outcome: 'terminated', report: undefined, problem, ending };
+  const page = moveReportPage(madeStoredMove(changes), MADE_AT_MS);
+  expect(page).toContain('The move was committed before its workflow ended: cg-silver owns vm-1-disk-0.');
+  expect(page).toContain('terminated by &lt;ann&gt;.');
+  expect(page).toContain('It remained: One is silent.');
+  const aborted = { ...changes, ending: { ...ending, verdict: 'ABORTED', record: 'cleaned up by ann', left: [] } };
+  const other = moveReportPage(madeStoredMove(aborted), MADE_AT_MS);
+  expect(other).toContain('vm-1-disk-0 stayed in cg-gold, protected as before.');
+  expect(other).toContain('record: cleaned up by ann');
+});
+
 test('what users wrote is text', () => {
   const page = moveReportPage(madeStoredMove({ reason: '</style><script>x</script>' }), MADE_AT_MS);
   expect(page).not.toContain('<script>');

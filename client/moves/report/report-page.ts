@@ -48,15 +48,18 @@ function digestOf(record: string): string {
 }
 
 /** The outcome in a sentence, with what it means for the data. */
-function summaryOf({ outcome, volumes, from, to, report }: StoredMoveReport): string {
+function summaryOf({ outcome, volumes, from, to, report, ending }: StoredMoveReport): string {
   const [names, before, after] = [volumes.join(', '), from ?? 'its group', to].map(escaped);
   if (report !== undefined && outcome !== 'moved')
     return `The move is committed: ${after} owns ${names}. What came after it failed; the reason stands below.`;
+  if (ending?.verdict === 'COMMITTED')
+    return `The move was committed before its workflow ended: ${after} owns ${names}. Its recovery points of before stay in ${before}.`;
   switch (outcome) {
     case 'moved':
       return `${after} owns ${names}. Its recovery points of before stay in ${before}, and it was protected at every instant.`;
     case 'failed':
     case 'cancelled':
+    case 'terminated':
       return `${names} stayed in ${before}, protected as before. Nothing was changed.`;
   }
 }
@@ -93,11 +96,13 @@ function facts(report: MoveReport, wayBack: WayBack | undefined): string {
   return `<dl class="facts">${items.join('')}</dl>`;
 }
 
-function problemCard({ problem }: StoredMoveReport): string {
+function problemCard({ problem, ending }: StoredMoveReport): string {
   if (problem === undefined) return '';
   const reasons = problem.reasons ?? [];
   const rows = [
     [escaped(problem.detail), badge(problem.code), escaped(problem.action)],
+    ...(ending?.left ?? []).map((sentence) => [escaped(`It remained: ${sentence}`), '', '']),
+    ...(ending?.record === undefined ? [] : [[escaped(`The replica site's record: ${ending.record}`), '', '']]),
     ...reasons.map(({ message, code }) => [escaped(message), badge(code), '']),
   ];
   return section('Why it did not succeed', [{ title: 'What' }, { title: 'Code' }, { title: 'What to do' }], rows);
