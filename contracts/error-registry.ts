@@ -379,6 +379,15 @@ const REGISTRY = {
     exit: 'failed',
     raisedBy: ['orchestrator'],
   },
+  HOOK_VETO: {
+    title: 'A hook before the fence failed or refused',
+    action:
+      'Nothing was changed, and everything that hooks froze is thawed. Correct what the hook says, or its entry in the file that VOLUME_MOVER_HOOKS of the worker names; then start the move again.',
+    status: 409,
+    retryable: false,
+    exit: 'refused',
+    raisedBy: ['orchestrator'],
+  },
   BOOKMARK_LOCKED: {
     title: 'The bookmark is locked',
     action:

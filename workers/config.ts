@@ -7,6 +7,8 @@ import { clockAgreesSchema } from '../control/clock/agrees-after.js';
 import { AllFaults } from '../control/all-faults.js';
 import { type Credentials, readCredentials } from '../control/credentials.js';
 import { readEstateFile, withoutEmpty } from '../control/estate-file.js';
+import { readHooksFile } from '../control/hooks-file.js';
+import type { Hook } from '../contracts/hooks.js';
 import { ID_LENGTH_MAX } from '../contracts/ids.js';
 import type { Deployment } from './create-worker.js';
 import { readTemporalSettings, type TemporalSettings } from '../control/temporal-settings.js';
@@ -30,6 +32,8 @@ export interface WorkerConfig {
   readonly exitWithParent: boolean;
   /** How long the wall clock must agree with monotonic time to be believed, ms. Default: 5 min. */
   readonly clockAgreesAfterMs?: number | undefined;
+  /** What it runs around the fences of moves. */
+  readonly hooks: readonly Hook[];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -47,6 +51,7 @@ const environmentSchema = z
     VOLUME_MOVER_DEPLOYMENT: z.string().optional(),
     VOLUME_MOVER_BUILD_ID: z.string().optional(),
     VOLUME_MOVER_CLOCK_AGREES_S: clockAgreesSchema.optional(),
+    VOLUME_MOVER_HOOKS: z.string().optional(),
     VOLUME_MOVER_EXIT_WITH_PARENT: z.enum(['0', '1'], { error: '"1" for yes, "0" or nothing for no' }).default('0'),
   })
   .refine((read) => (read.VOLUME_MOVER_DEPLOYMENT === undefined) === (read.VOLUME_MOVER_BUILD_ID === undefined), {
@@ -66,7 +71,14 @@ export function readWorkerConfig(environment: Environment = process.env): Worker
   const estate = path === undefined ? undefined : faults.of(() => readEstateFile(path));
   const temporal = faults.of(() => readTemporalSettings(given, estate));
   const credentials = faults.of(() => readCredentials(given));
-  if (read === undefined || estate === undefined || temporal === undefined || credentials === undefined)
+  const hooks = faults.of(() => readHooksFile(given['VOLUME_MOVER_HOOKS']));
+  if (
+    read === undefined ||
+    estate === undefined ||
+    temporal === undefined ||
+    credentials === undefined ||
+    hooks === undefined
+  )
     throw faults.refusal ?? new Error('A setting that is missing is a fault.');
   return {
     id: read.VOLUME_MOVER_ID ?? `worker-${hostname()}-${process.pid}`,
@@ -79,6 +91,7 @@ export function readWorkerConfig(environment: Environment = process.env): Worker
     deployment: deploymentOf(read.VOLUME_MOVER_DEPLOYMENT, read.VOLUME_MOVER_BUILD_ID),
     exitWithParent: read.VOLUME_MOVER_EXIT_WITH_PARENT === '1',
     clockAgreesAfterMs: read.VOLUME_MOVER_CLOCK_AGREES_S,
+    hooks,
   };
 }
 

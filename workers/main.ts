@@ -2,6 +2,7 @@
 // stop.
 import { Runtime, type NativeConnection, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { createHooks } from '../activities/hooks/run-hooks.js';
 import { FollowedPorts } from '../control/followed-ports.js';
 import type { Health } from '../contracts/health.js';
 import { ProcessClock } from '../control/clock/process-clock.js';
@@ -29,7 +30,12 @@ async function main(): Promise<void> {
   const stop = listenForStop(config.exitWithParent);
   const { id, clockAgreesAfterMs: agreesAfterMs } = config;
   const clock = new ProcessClock({ process: `worker ${id}`, agreesAfterMs, log });
-  const ports = new FollowedPorts({ path: config.estateFile, credentials: config.credentials });
+  const { hooks } = config;
+  const ports = new FollowedPorts({
+    path: config.estateFile,
+    credentials: config.credentials,
+    ...(hooks.length === 0 ? {} : { hooks: createHooks(hooks, (about, message) => log.warn(about, message)) }),
+  });
   const parts: Parts = { startedAtMs: clock.wallMs, clock, ports };
   const server = await startHealthServer({
     ...config.estate.worker.health,

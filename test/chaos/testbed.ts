@@ -78,7 +78,7 @@ export class Testbed {
   }
 
   /** @param address of the Temporal server */
-  static async start(address: string): Promise<Testbed> {
+  static async start(address: string, environment: Readonly<Record<string, string>> = {}): Promise<Testbed> {
     const namespace = await createNamespace(address);
     const planned = await withPorts(
       estateOf({
@@ -97,7 +97,7 @@ export class Testbed {
       control.url = detour.url;
       detours.set(id, detour);
     }
-    const estate = await TestEstate.start({ estate: planned, temporal: { address, namespace } });
+    const estate = await TestEstate.start({ estate: planned, temporal: { address, namespace }, environment });
     const guests = new Map<VolumeId, Guest>();
     for (const [i, volume] of MOVING.entries()) {
       const { address: at } = await estate.source(volume);
