@@ -29,8 +29,8 @@ const POLL_MS_MAX = 200;
 const RENEWALS_PER_LEASE = 4;
 
 /**
- * Flushes the volumes. @throws MoverError LAG_TOO_LARGE, WINDOW_CLOSED, NOT_SYNCED, CUT_VOID,
- * FENCE_LAPSED, ATTEMPT_ABORTED and those of the control calls
+ * Flushes the volumes. @throws MoverError LAG_TOO_LARGE, WINDOW_CLOSED, HOOK_VETO, NOT_SYNCED,
+ * CUT_VOID, FENCE_LAPSED, ATTEMPT_ABORTED and those of the control calls
  */
 export async function flush(ports: Ports, context: AttemptContext, run: StepRun): Promise<Flushed> {
   const before = await inventory(ports, context);
@@ -39,13 +39,40 @@ export async function flush(ports: Ports, context: AttemptContext, run: StepRun)
   const earlier = untouched ? undefined : await flushedBefore(ports, context);
   if (earlier !== undefined) return { ...earlier, resentBytes };
   const fenced = (split: SplitterVolume): boolean => split.fence?.attempt.ticket === context.attempt.ticket;
-  if (!before.every(fenced)) {
-    await waitForSmallLag(ports, context, before, run);
-    refuseTooLate(context, run);
-  }
-  const raised = await raiseFences(ports, context, run);
+  const isFenced = before.every(fenced);
+  if (!isFenced) await waitForSmallLag(ports, context, before, run);
+  // Behind a fence of an earlier run it is too late for hooks.
+  const raised = isFenced ? await raiseFences(ports, context, run) : await raiseFrozen(ports, context, run);
   await drain(ports, context, raised.cuts, run);
   return { ...raised, resentBytes };
+}
+
+/**
+ * Raises the fences while hooks hold applications frozen. They are thawed whatever comes of it.
+ * @throws MoverError WINDOW_CLOSED, HOOK_VETO, and as raiseFences
+ */
+async function raiseFrozen(ports: Ports, context: AttemptContext, run: StepRun): Promise<Raised> {
+  refuseTooLate(context, run);
+  const { hooks } = ports;
+  if (hooks === undefined) return await raiseFences(ports, context, run);
+  const { attempt, volumes, from, to, options } = context;
+  const { move, n } = attempt;
+  // Hooks take their time, which the attempt must outlast.
+  await applianceOf(ports, from.appliance).calls.renew({ attempt: { move, n }, leaseMs: options.leaseMs });
+  const moving = volumes.map(({ volume }) => volume);
+  const frozen = await hooks.beforeFence({ attempt: { move, n }, volumes: moving, from: from.group, to: to.group });
+  let raised: Raised;
+  let isFirst = false;
+  let isHeld = false;
+  try {
+    // A late call of an earlier run may have raised a fence before the freeze: its cut would count.
+    isFirst = (await inventory(ports, context)).every((split) => isUntouched(context, split));
+    refuseTooLate(context, run);
+    raised = await raiseFences(ports, context, run);
+  } finally {
+    isHeld = await frozen.thaw();
+  }
+  return isFirst && isHeld ? { ...raised, applicationConsistent: true } : raised;
 }
 
 /** Refuses to raise a fence too late. @throws MoverError WINDOW_CLOSED */
@@ -73,7 +100,8 @@ async function flushedBefore(
   refuseAborted(record);
   if (record.left === undefined) return undefined;
   const cuts = record.seals.map(({ volume, session, n }) => ({ volume, session, n }));
-  return { cuts, others: [], cutAtMs: record.left.atMs };
+  const { atMs: cutAtMs, applicationConsistent } = record.left;
+  return { cuts, others: [], cutAtMs, ...(applicationConsistent === true ? { applicationConsistent } : {}) };
 }
 
 /** Polls at growing intervals until `done`, and calls `renew` in time on the way. */
@@ -150,15 +178,13 @@ function lagTooLarge(
   return new MoverError('LAG_TOO_LARGE', `After ${lagWaitMs} ms ${still}${late.join('')}.`);
 }
 
+type Raised = Omit<Flushed, 'cuts' | 'others' | 'resentBytes'> & { cuts: Cut[]; others: Cut[] };
+
 /**
  * Raises the fences. One splitter's cut is one instant and needs no hold. Several must all still
  * hold after all have answered.
  */
-async function raiseFences(
-  ports: Ports,
-  context: AttemptContext,
-  run: StepRun,
-): Promise<Pick<Flushed, 'cutAtMs' | 'clockDoubt'> & { cuts: Cut[]; others: Cut[] }> {
+async function raiseFences(ports: Ports, context: AttemptContext, run: StepRun): Promise<Raised> {
   const { attempt, options } = context;
   const { leaseMs } = options;
   const hosts = bySplitter(ports, context.volumes);

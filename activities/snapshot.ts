@@ -18,6 +18,7 @@ export async function snapshot(ports: Ports, context: AttemptContext, flushed: F
     others: [...flushed.others],
     atMs: flushed.cutAtMs,
     ...(flushed.clockDoubt === undefined ? {} : { doubt: flushed.clockDoubt }),
+    ...(flushed.applicationConsistent === true ? { applicationConsistent: true } : {}),
     leaseMs,
   });
   if (record.left === undefined)

@@ -178,7 +178,14 @@ export const attemptRecordSchema = z.strictObject({
    * Its bookmark takes effect at the commit.
    */
   left: z
-    .strictObject({ point: pointIdSchema, atMs: timeMsSchema, name: z.string(), bookmarked: z.boolean() })
+    .strictObject({
+      point: pointIdSchema,
+      atMs: timeMsSchema,
+      name: z.string(),
+      bookmarked: z.boolean(),
+      /** Applications of the volumes were frozen at the cut. */
+      applicationConsistent: z.literal(true).optional(),
+    })
     .optional(),
   /** The first point of the new group that contains every moved volume. */
   joined: z.strictObject({ point: pointIdSchema, name: z.string() }).optional(),

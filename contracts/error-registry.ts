@@ -64,7 +64,7 @@ const REGISTRY = {
     status: 403,
     retryable: false,
     exit: 'refused',
-    raisedBy: ['splitter', 'appliance', 'replica-site'],
+    raisedBy: ['splitter', 'appliance', 'replica-site', 'client'],
   },
   TOO_LARGE: {
     title: 'The request is too large',
@@ -72,7 +72,7 @@ const REGISTRY = {
     status: 413,
     retryable: false,
     exit: 'usage',
-    raisedBy: ['splitter', 'appliance', 'replica-site', 'stream'],
+    raisedBy: ['splitter', 'appliance', 'replica-site', 'stream', 'client'],
   },
   ROUTE_NOT_FOUND: {
     title: 'The control API has no such operation',
@@ -81,7 +81,7 @@ const REGISTRY = {
     status: 404,
     retryable: false,
     exit: 'failed',
-    raisedBy: ['splitter', 'appliance', 'replica-site', 'stream', 'orchestrator'],
+    raisedBy: ['splitter', 'appliance', 'replica-site', 'stream', 'orchestrator', 'client'],
   },
   UNKNOWN_WORKFLOW: {
     title: 'There is no such workflow type',
@@ -377,6 +377,15 @@ const REGISTRY = {
     status: 409,
     retryable: false,
     exit: 'failed',
+    raisedBy: ['orchestrator'],
+  },
+  HOOK_VETO: {
+    title: 'A hook before the fence failed or refused',
+    action:
+      'Nothing was changed, and everything that hooks froze is thawed. Correct what the hook says, or its entry in the file that VOLUME_MOVER_HOOKS of the worker names; then start the move again.',
+    status: 409,
+    retryable: false,
+    exit: 'refused',
     raisedBy: ['orchestrator'],
   },
   BOOKMARK_LOCKED: {

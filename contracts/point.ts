@@ -52,6 +52,11 @@ export const bookmarkSchema = z.strictObject({
   /** It is kept at least as long as it is locked. */
   lock: lockSchema.optional(),
   attempt: attemptRefSchema.optional(),
+  /**
+   * Set on bookmarks of a move whose hooks held the applications of its volumes frozen: the point
+   * has these volumes as they were then. It says nothing about other members.
+   */
+  applicationConsistent: z.literal(true).optional(),
 });
 export type Bookmark = z.infer<typeof bookmarkSchema>;
 

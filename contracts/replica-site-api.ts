@@ -285,6 +285,8 @@ export const attemptsApi = {
       /** Wall time of the cuts. */
       atMs: timeMsSchema,
       doubt: clockDoubtSchema.optional(),
+      /** Applications of the volumes were frozen at the cuts. */
+      applicationConsistent: z.literal(true).optional(),
       others: z.array(cutSchema).max(GROUP_MEMBERS_MAX).default([]),
     }),
     output: attemptRecordSchema,

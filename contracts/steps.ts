@@ -35,6 +35,8 @@ export interface Flushed {
   readonly cutAtMs: number;
   /** Why that time may be wrong: a splitter's clock had jumped. */
   readonly clockDoubt?: ClockDoubt;
+  /** Set if hooks held the applications of the volumes frozen at the cut. */
+  readonly applicationConsistent?: true;
   /**
    * Bytes sent by short initialization so far, per volume. The report gives the growth since then.
    */

@@ -10,6 +10,7 @@ export interface FollowedPortsOptions extends HttpPortsOptions {
   readonly path: string;
   /** How often the file is checked, ms. Default: that of every watched file. */
   readonly checkIntervalMs?: number | undefined;
+  readonly hooks?: Ports['hooks'];
 }
 
 /**
@@ -20,9 +21,11 @@ export class FollowedPorts implements Ports {
   readonly #file: WatchedFile<Ports>;
   #seen: Ports;
   #ports: Ports;
+  readonly hooks: Ports['hooks'];
 
   /** Reads the file. @throws MoverError INVALID_REQUEST saying what is wrong with it */
-  constructor({ path, checkIntervalMs, ...options }: FollowedPortsOptions) {
+  constructor({ path, checkIntervalMs, hooks, ...options }: FollowedPortsOptions) {
+    this.hooks = hooks;
     this.#file = new WatchedFile({
       path,
       setting: 'VOLUME_MOVER_ESTATE',

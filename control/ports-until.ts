@@ -15,6 +15,7 @@ export function portsUntil(signal: AbortSignal | undefined, ports: Ports): Ports
   return {
     appliances: until(signal, ports.appliances),
     splitters: until(signal, ports.splitters),
+    hooks: ports.hooks,
   };
 }
 

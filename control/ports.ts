@@ -3,6 +3,7 @@
 import type { applianceApi } from '../contracts/appliance-api.js';
 import { hasRemedy } from '../contracts/error-registry.js';
 import { isSilence, MoverError } from '../contracts/errors.js';
+import type { HookCall } from '../contracts/hooks.js';
 import type { ApplianceId, SplitterId } from '../contracts/ids.js';
 import type { Calls } from '../contracts/route.js';
 import type { splitterApi } from '../contracts/splitter-api.js';
@@ -22,9 +23,25 @@ export interface SplitterPort {
   readonly calls: Calls<typeof splitterApi>;
 }
 
+/** What a worker runs around the fence of a move. */
+export interface Hooks {
+  /**
+   * Runs what is configured before a fence. It may freeze applications: whatever comes of the
+   * fence, the caller thaws them. @throws MoverError HOOK_VETO; then nothing is frozen
+   */
+  beforeFence(call: Omit<HookCall, 'event'>): Promise<Frozen>;
+}
+
+export interface Frozen {
+  /** Never rejects. @returns whether applications were frozen and stood still until now */
+  thaw(): Promise<boolean>;
+}
+
 export interface Ports {
   readonly appliances: ReadonlyMap<ApplianceId, AppliancePort>;
   readonly splitters: ReadonlyMap<SplitterId, SplitterPort>;
+  /** Absent where none are configured. */
+  readonly hooks?: Hooks | undefined;
 }
 
 /** Finds an appliance. @throws MoverError UNREACHABLE when the estate names no such appliance. */

@@ -8,6 +8,8 @@ import { AllFaults } from '../control/all-faults.js';
 import { type CodecSettings, readCodecSettings } from '../control/codec/read-codec.js';
 import { type Credentials, readCredentials } from '../control/credentials.js';
 import { readEstateFile, withoutEmpty } from '../control/estate-file.js';
+import { readHooksFile } from '../control/hooks-file.js';
+import type { Hook } from '../contracts/hooks.js';
 import { ID_LENGTH_MAX } from '../contracts/ids.js';
 import type { WorkerSettings } from '../contracts/worker-settings.js';
 import type { Deployment } from './create-worker.js';
@@ -42,6 +44,8 @@ export interface WorkerConfig {
   readonly exitWithParent: boolean;
   /** How long the wall clock must agree with monotonic time to be believed, ms. Default: 5 min. */
   readonly clockAgreesAfterMs?: number | undefined;
+  /** What it runs around the fences of moves. */
+  readonly hooks: readonly Hook[];
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -69,6 +73,7 @@ const environmentSchema = z
     VOLUME_MOVER_DEPLOYMENT: z.string().optional(),
     VOLUME_MOVER_BUILD_ID: z.string().optional(),
     VOLUME_MOVER_CLOCK_AGREES_S: clockAgreesSchema.optional(),
+    VOLUME_MOVER_HOOKS: z.string().optional(),
     VOLUME_MOVER_EXIT_WITH_PARENT: z.enum(['0', '1'], { error: '"1" for yes, "0" or nothing for no' }).default('0'),
   })
   .refine((read) => (read.VOLUME_MOVER_DEPLOYMENT === undefined) === (read.VOLUME_MOVER_BUILD_ID === undefined), {
@@ -90,13 +95,15 @@ export function readWorkerConfig(environment: Environment = process.env): Worker
   const credentials = faults.of(() => readCredentials(given));
   const codec = faults.of(() => readCodecSettings(given));
   const settings = faults.of(() => readWorkerSettings(given, estate ?? {}));
+  const hooks = faults.of(() => readHooksFile(given['VOLUME_MOVER_HOOKS']));
   if (
     read === undefined ||
     estate === undefined ||
     temporal === undefined ||
     credentials === undefined ||
     codec === undefined ||
-    settings === undefined
+    settings === undefined ||
+    hooks === undefined
   )
     throw faults.refusal ?? new Error('A setting that is missing is a fault.');
   return {
@@ -113,6 +120,7 @@ export function readWorkerConfig(environment: Environment = process.env): Worker
     deployment: deploymentOf(read.VOLUME_MOVER_DEPLOYMENT, read.VOLUME_MOVER_BUILD_ID),
     exitWithParent: read.VOLUME_MOVER_EXIT_WITH_PARENT === '1',
     clockAgreesAfterMs: read.VOLUME_MOVER_CLOCK_AGREES_S,
+    hooks,
   };
 }
 

@@ -2,6 +2,7 @@
 // works until it is asked to stop.
 import { Runtime, type Worker } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { createHooks } from '../activities/hooks/run-hooks.js';
 import { FollowedPorts } from '../control/followed-ports.js';
 import { MoverError } from '../contracts/errors.js';
 import { ProcessClock } from '../control/clock/process-clock.js';
@@ -27,7 +28,12 @@ async function main(): Promise<void> {
   const stop = listenForStop(config.exitWithParent);
   const { id, clockAgreesAfterMs: agreesAfterMs } = config;
   const clock = new ProcessClock({ process: `worker ${id}`, agreesAfterMs, log });
-  const ports = new FollowedPorts({ path: config.estateFile, credentials: config.credentials });
+  const { hooks } = config;
+  const ports = new FollowedPorts({
+    path: config.estateFile,
+    credentials: config.credentials,
+    ...(hooks.length === 0 ? {} : { hooks: createHooks(hooks, (about, message) => log.warn(about, message)) }),
+  });
   const view = new TemporalView({ connection: () => parts.connection, namespace: config.temporal.namespace });
   const metrics = new WorkerMetrics(view);
   const parts: StartedParts = { startedAtMs: clock.wallMs, clock, ports };

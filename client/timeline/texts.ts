@@ -16,8 +16,12 @@ export function keepText(keep: Keep): string {
   return keep === 'forever' ? 'for ever' : keep;
 }
 
-export function bookmarkText({ name, pending }: Bookmark): string {
-  return pending ? `${name} (pending)` : name;
+export function bookmarkText({ name, pending, applicationConsistent }: Bookmark): string {
+  const notes = [
+    ...(pending ? ['pending'] : []),
+    ...(applicationConsistent === true ? ['application-consistent'] : []),
+  ];
+  return notes.length === 0 ? name : `${name} (${notes.join(', ')})`;
 }
 
 export function holeText({ volume, sinceMs, untilMs, reason }: Hole): string {

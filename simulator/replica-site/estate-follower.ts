@@ -6,6 +6,7 @@ import type { Estate } from '../../contracts/estate.js';
 import { RetryPauses } from '../disk/retry-pauses.js';
 import { type Drift, estateDrift } from './core/estate-drift.js';
 import { followEstate } from './core/from-estate.js';
+import { endLapsed } from './core/ways-back.js';
 import type { Site } from './site.js';
 
 /** Differences that health names. More are counted. */
@@ -32,7 +33,11 @@ export class EstateFollower {
   follow(): void {
     this.#retry = undefined;
     try {
-      this.#site.change((state, now) => followEstate(state, this.#estate, now.wallMs));
+      this.#site.change((state, now) => {
+        // A group that keeps a way back is not changed: those that ended meanwhile keep it no more.
+        endLapsed(state, now);
+        followEstate(state, this.#estate, now.wallMs);
+      });
       this.#drift = estateDrift(this.#site.state, this.#estate);
       for (const { sentence } of this.#drift) this.#log.warn(sentence);
     } catch (error) {

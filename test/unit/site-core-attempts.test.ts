@@ -1,7 +1,9 @@
 // Which steps of an attempt the replica site takes, and what it answers to those that come late,
 // twice or out of order.
 import { describe, expect, test } from 'vitest';
+import type { PointId } from '../../contracts/ids.js';
 import * as attempts from '../../simulator/replica-site/core/attempts.js';
+import { addPoint } from '../../simulator/replica-site/core/points.js';
 import { codeOf, cut, DEADLINE_MS, G1, G2, LEASE_MS, ref, SiteUnderTest, V1, V2 } from './site-core-fixture.js';
 import { momentAt } from '../support/moment.js';
 
@@ -248,4 +250,25 @@ describe('the verdict', () => {
     expect(site.state.volume(V1)).toMatchObject({ group: G1, epoch: 3 });
     expect(site.write(7, V1, 1, 2)).toBe('EPOCH_MISMATCH');
   });
+});
+
+test.each([
+  ['nothing was written since', 0, true],
+  ['something was written since', 1, undefined],
+])('the bookmarks of a frozen cut say so, "joined" if %s', (_what, written, joined) => {
+  const site = new SiteUnderTest();
+  site.attach();
+  site.writes(1, 3);
+  const { attempt } = site.open(1);
+  const frozen = { applicationConsistent: true } as const;
+  attempts.sealAttempt(site.state, attempt, [cut(3)], [], 5, frozen);
+  const { left } = attempts.bookmarkAttempt(site.state, attempt);
+  attempts.adoptAttempt(site.state, attempt, momentAt(6));
+  const bookmarkOf = (point: PointId | undefined) =>
+    point === undefined ? undefined : site.state.point(point).point.bookmark;
+  expect(bookmarkOf(left?.point)).toMatchObject({ pending: false, ...frozen });
+  site.writes(4, 3 + written);
+  const point = addPoint(site.state, { group: G2, kind: 'demand', atMs: 7, cuts: [cut(3 + written)], leftOut: [] });
+  attempts.joinAttempt(site.state, attempt, point.id);
+  expect(bookmarkOf(point.id)?.applicationConsistent).toBe(joined);
 });

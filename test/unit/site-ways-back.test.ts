@@ -1,5 +1,6 @@
 // The way back of a reversible move: what the old group keeps for it, what it refuses meanwhile,
 // and how it ends.
+import { pino } from 'pino';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { AttemptRef } from '../../contracts/attempt.js';
 import { moveIdSchema, type PointId } from '../../contracts/ids.js';
@@ -11,6 +12,7 @@ import * as lifecycle from '../../simulator/replica-site/core/lifecycle.js';
 import { pageOfGroups, pageOfPoints, pageOfWaysBack, siteVolume } from '../../simulator/replica-site/core/listings.js';
 import { applyPolicy } from '../../simulator/replica-site/core/policy.js';
 import { addPoint, pointsOf } from '../../simulator/replica-site/core/points.js';
+import { EstateFollower } from '../../simulator/replica-site/estate-follower.js';
 import * as waysBack from '../../simulator/replica-site/core/ways-back.js';
 import { momentAt } from '../support/moment.js';
 import { codeOf, cut, ESTATE, G1, G2, ref, SiteUnderTest, V1, V2 } from './site-core-fixture.js';
@@ -154,6 +156,21 @@ test('the estate file changes the old group only once the way back has ended', (
   waysBack.endLapsed(site.state, momentAt(END_MS));
   followEstate(site.state, changed, END_MS);
   expect(site.state.group(G1).volumesMax).toBe(7);
+});
+
+test('a start follows the estate file though nobody had noted yet that the way back was over', () => {
+  move();
+  const [gold, ...others] = ESTATE.groups;
+  if (gold === undefined) throw new Error('the estate has a group');
+  const changed = { ...ESTATE, groups: [{ ...gold, volumesMax: 7 }, ...others] };
+  const startAt = (nowMs: number): number => {
+    const change = <T>(rule: (state: typeof site.state, now: ReturnType<typeof momentAt>) => T): T =>
+      rule(site.state, momentAt(nowMs));
+    new EstateFollower({ change, state: site.state }, changed, pino({ level: 'silent' })).follow();
+    return site.state.group(G1).volumesMax;
+  };
+  expect(startAt(END_MS - 1)).not.toBe(7);
+  expect(startAt(END_MS)).toBe(7);
 });
 
 describe('while it is open, its volumes', () => {

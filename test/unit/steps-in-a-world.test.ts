@@ -1,6 +1,9 @@
 // Steps against the simulated estate, without a fault but the one that each test makes.
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { learn } from '../../activities/compensation.js';
+import { flush } from '../../activities/flush.js';
+import { notify } from '../../activities/notify.js';
+import type { StepRun } from '../../activities/run.js';
 import { planMove } from '../../activities/plan.js';
 import type { applianceApi } from '../../contracts/appliance-api.js';
 import type { AttemptRecord } from '../../contracts/attempt.js';
@@ -8,7 +11,8 @@ import { type ApplianceId, groupIdSchema, moveIdSchema } from '../../contracts/i
 import { MoverError } from '../../contracts/errors.js';
 import { moveInputSchema } from '../../contracts/move.js';
 import type { OutputOf } from '../../contracts/route.js';
-import type { AppliancePort } from '../../control/ports.js';
+import type { AttemptContext } from '../../contracts/steps.js';
+import type { AppliancePort, Hooks } from '../../control/ports.js';
 import { openAttempt } from '../../simulator/replica-site/core/attempts.js';
 import { runMove } from '../simulation/orchestrator.js';
 import { NO_FAULTS, World } from '../simulation/world.js';
@@ -26,6 +30,13 @@ beforeEach(async () => {
 afterEach(() => {
   world.stopped = true;
 });
+
+const RUN: StepRun = {
+  nowMs: () => world.time.nowMs,
+  monotonicMs: () => world.time.nowMs,
+  sleep: async (ms) => world.time.sleep(ms),
+  heartbeat: () => undefined,
+};
 
 /** What a call answers, in virtual time; an error's code. */
 async function answerOf<T>(call: Promise<T>): Promise<T | string> {
@@ -113,4 +124,62 @@ test('given a hole from before a move, when the volume has moved, then its repor
   expect(await world.time.runUntil(isOver, 60 * SECOND_MS)).toBe(true);
   const end = await answerOf(runMove(world, 'm1', [volume], G2, { workerDies: 0 }));
   expect(end).toMatchObject({ kind: 'moved', report: { volumes: [{ volume, holes: [] }] } });
+});
+
+describe('given hooks that freeze, when a volume is flushed,', () => {
+  /** Flushes the first volume. @param meanwhile what happens once it is frozen */
+  async function flushed(
+    meanwhile: (context: AttemptContext) => Promise<unknown> = async () => undefined,
+    isHeld = true,
+  ): Promise<{ readonly answer: unknown; readonly told: readonly string[] }> {
+    const input = moveInputSchema.parse({ volume: world.volumes[0], to: G2, options: { leaseMs: LEASE_MS } });
+    const context = await answerOf(notify(world.ports(), input, { move: moveIdSchema.parse('m1'), n: 1 }, RUN));
+    if (typeof context === 'string' || 'holders' in context) throw new Error('the move can begin');
+    const told: string[] = [];
+    const hooks: Hooks = {
+      beforeFence: async ({ volumes, from, to }) => {
+        told.push(`froze ${volumes.join()} of ${from} for ${to}`);
+        await meanwhile(context);
+        return {
+          thaw: async () => {
+            told.push('thawed');
+            return isHeld;
+          },
+        };
+      },
+    };
+    return { answer: await answerOf(flush({ ...world.ports(), hooks }, context, RUN)), told };
+  }
+
+  test('then its cut is application-consistent if the freeze has held', async () => {
+    expect(await flushed()).toMatchObject({
+      answer: { applicationConsistent: true },
+      told: ['froze s0v0 of g1 for g2', 'thawed'],
+    });
+  });
+
+  test('then its cut is none if the freeze did not hold', async () => {
+    const { answer } = await flushed(undefined, false);
+    expect(answer).toHaveProperty('cuts');
+    expect(answer).not.toHaveProperty('applicationConsistent');
+  });
+
+  test('then its cut is none if a late call had raised the fence before', async () => {
+    const { answer, told } = await flushed(async ({ attempt, volumes }) => {
+      const [splitter] = world.ports().splitters.values();
+      const fence = { attempt, volumes: volumes.map(({ volume }) => volume), leaseMs: LEASE_MS, holdMs: 0 };
+      await splitter?.calls.fence(fence);
+    });
+    expect(answer).toHaveProperty('cuts');
+    expect(answer).not.toHaveProperty('applicationConsistent');
+    expect(told.at(-1)).toBe('thawed');
+  });
+
+  test('then everything is thawed though the fence fails', async () => {
+    const { answer, told } = await flushed(async () => {
+      for (const host of world.splitters.values()) host.crash();
+    });
+    expect(answer).toBe('UNREACHABLE');
+    expect(told.at(-1)).toBe('thawed');
+  });
 });

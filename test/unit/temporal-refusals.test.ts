@@ -12,8 +12,18 @@ function serviceError(code: number, details: string): Error {
 
 test.each([
   [3, 'page token is invalid', 'INVALID_REQUEST', 'Temporal does not accept the request: page token is invalid.'],
-  [7, 'no right to write', 'FORBIDDEN', 'Temporal refuses this client: no right to write. Check TEMPORAL_API_KEY'],
-  [16, 'unknown key', 'UNAUTHORIZED', 'Temporal refuses this client: unknown key. Check TEMPORAL_API_KEY'],
+  [
+    7,
+    'no right to write',
+    'FORBIDDEN',
+    'Temporal refuses this client: no right to write. Check the API key (TEMPORAL_API_KEY, ',
+  ],
+  [
+    16,
+    'unknown key',
+    'UNAUTHORIZED',
+    'Temporal refuses this client: unknown key. Check the API key (TEMPORAL_API_KEY, ',
+  ],
   [14, 'no connection', 'UNREACHABLE', 'Temporal did not carry out the request: '],
 ])('code %i is %s: %s', (code, details, expected, message) => {
   const error = fromTemporal(serviceError(code, details), 'move-1', 'move');

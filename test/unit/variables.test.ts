@@ -21,6 +21,9 @@ const IMPORT = /^(?:import|export)(?! type\b)[^;]*?from '(\.[^']+)'|^import '(\.
 /** A name in quotes, or as a field of a schema. A name within a sentence is no reading. */
 const NAME = /'(VOLUME_MOVER_[A-Z0-9_]+)'|^\s*(VOLUME_MOVER_[A-Z0-9_]+):/gm;
 
+/** What a worker gives to the programs of its hooks, and reads nowhere: docs/hooks.md has them. */
+const GIVEN_TO_HOOKS = /^VOLUME_MOVER_HOOK_/;
+
 /** The files that an entry loads. */
 function loadedBy(entry: string): Set<string> {
   const loaded = new Set<string>();
@@ -44,7 +47,8 @@ function inCode(): Map<string, string[]> {
     const names = [...loadedBy(entry)].flatMap((file) =>
       [...readFileSync(join(ROOT, file), 'utf8').matchAll(NAME)].map(([, quoted, field]) => quoted ?? field ?? ''),
     );
-    for (const name of new Set(names)) readers.set(name, [...(readers.get(name) ?? []), process]);
+    for (const name of new Set(names.filter((each) => !GIVEN_TO_HOOKS.test(each))))
+      readers.set(name, [...(readers.get(name) ?? []), process]);
   }
   return readers;
 }

@@ -39,13 +39,13 @@ export function attemptCalls(site: Site, journals: Journals): AttemptCalls {
       await journals.require(cuts.map((cut) => cut.volume));
       return attempts.drainProgress(state, attempt, cuts);
     },
-    seal: async ({ attempt, cuts, atMs, doubt, others, leaseMs }) => {
+    seal: async ({ attempt, cuts, atMs, doubt, others, leaseMs, applicationConsistent }) => {
       await journals.require(cuts.map((cut) => cut.volume));
       await journals.openAll(others.map((cut) => cut.volume));
       const known = others.filter((cut) => !journals.unusable.has(cut.volume));
       return site.change((state, now) => {
         attempts.renewIfOpen(state, attempt, leaseMs, now.monotonicMs);
-        return attempts.sealAttempt(state, attempt, cuts, known, atMs, { now, doubt });
+        return attempts.sealAttempt(state, attempt, cuts, known, atMs, { now, doubt, applicationConsistent });
       });
     },
     bookmark: ({ attempt, leaseMs, ...left }) =>

@@ -358,7 +358,15 @@ export function sealAttempt(
   cuts: readonly Cut[],
   others: readonly Cut[],
   atMs: number,
-  { now, doubt }: { readonly now?: SiteMoment | undefined; readonly doubt?: ClockDoubt | undefined } = {},
+  {
+    now,
+    doubt,
+    applicationConsistent,
+  }: {
+    readonly now?: SiteMoment | undefined;
+    readonly doubt?: ClockDoubt | undefined;
+    readonly applicationConsistent?: true | undefined;
+  } = {},
 ): AttemptRecord {
   const known = getAttempt(state, attempt);
   if (known.state === 'COMMITTED' && sealedAt(known, cuts)) return known;
@@ -383,7 +391,13 @@ export function sealAttempt(
   return state.putAttempt({
     ...record,
     seals,
-    left: { point: point.id, atMs: point.atMs, name: bookmarkName('left', contents), bookmarked: false },
+    left: {
+      point: point.id,
+      atMs: point.atMs,
+      name: bookmarkName('left', contents),
+      bookmarked: false,
+      ...(applicationConsistent === undefined ? {} : { applicationConsistent }),
+    },
   });
 }
 
@@ -446,6 +460,7 @@ export function bookmarkAttempt(
     pending: true,
     keep: keepFrom(keep, agedFromMs(row.point)),
     attempt,
+    ...(record.left.applicationConsistent === true ? { applicationConsistent: true as const } : {}),
   };
   state.points.put(row.point.id, { ...row, point: { ...row.point, bookmark } });
   return state.putAttempt({ ...record, left: { ...record.left, name: bookmark.name, bookmarked: true } });
@@ -603,9 +618,27 @@ export function joinAttempt(state: SiteState, attempt: AttemptRef, pointId: Poin
   const name = bookmarkName('joined', contents);
   state.points.put(pointId, {
     ...row,
-    point: { ...row.point, kind: 'joined', bookmark: { name, pending: false, keep: 'policy', attempt } },
+    point: {
+      ...row.point,
+      kind: 'joined',
+      bookmark: {
+        name,
+        pending: false,
+        keep: 'policy',
+        attempt,
+        ...(isAtCut(row.point, record) ? { applicationConsistent: true } : {}),
+      },
+    },
   });
   return state.putAttempt({ ...record, joined: { point: pointId, name } });
+}
+
+/** Whether the point has the volumes as they were frozen: nothing was written since the cut. */
+function isAtCut({ members }: RecoveryPoint, { left, seals }: AttemptRecord): boolean {
+  return (
+    left?.applicationConsistent === true &&
+    seals.every((seal) => members.some(({ volume, position }) => volume === seal.volume && position === seal.position))
+  );
 }
 
 /**
