@@ -94,14 +94,15 @@ export const instantSchema = z.strictObject({ life: countSchema, atMs: durationM
 export type Instant = z.infer<typeof instantSchema>;
 
 /**
- * A duration that runs by the replica site's monotonic clock. It restarts in full in a later life.
+ * A duration that runs by the replica site's monotonic clock. A later life runs it again from its
+ * start, for `ms`.
  */
 export const termSchema = z.strictObject({
   /** The life of the replica site that granted it. */
   life: countSchema,
   /** Its end by that life's monotonic clock. */
   untilMs: durationMsSchema,
-  /** The length last granted. */
+  /** The length last granted. Of a deadline: what was left of it at the last renewal. */
   ms: durationMsSchema,
 });
 export type Term = z.infer<typeof termSchema>;

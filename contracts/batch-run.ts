@@ -45,8 +45,8 @@ export const moveEndSchema = z.discriminatedUnion('kind', [
     code: errorCodeSchema.optional(),
     message: z.string(),
     /**
-     * The move stands: it is committed and only failed afterwards, so a retry can't help. Recorded
-     * histories have this name.
+     * No retry can help: the move is committed and failed afterwards, or its time for a fence
+     * (`fenceByMs`) is past and nothing was moved. Recorded histories have this name.
      */
     stands: z.boolean(),
   }),

@@ -88,7 +88,10 @@ const writtenVolumeSchema = estateVolumeSchema.extend({ group: groupIdSchema.opt
 
 export const estateSchema = z
   .strictObject({
-    /** The Temporal server. Without it temporal.toml names one, or it is on this machine. */
+    /**
+     * The Temporal server. What the environment says comes before it. Without both, the default
+     * profile of temporal.toml names one, or it is on this machine.
+     */
     temporal: z
       .strictObject({
         host: z.string().default('127.0.0.1'),

@@ -47,7 +47,8 @@ export interface ListedAccesses {
  * Opens an access, at the group's own appliance if it answers; any appliance can serve every
  * volume's images.
  * @throws MoverError INVALID_REQUEST, GROUP_NOT_FOUND, VOLUME_NOT_FOUND, POINT_NOT_FOUND,
- * POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, UNREACHABLE; the signal's reason
+ * POINT_UNAVAILABLE, POINT_TRIMMED, IMAGE_LIMIT, ACCESS_MISMATCH, STORAGE_FULL, STORAGE_FAILED,
+ * SHUTTING_DOWN, LINK_DOWN, UNREACHABLE; the signal's reason
  */
 export async function openAccess(ports: Ports, given: OpenImageInput, signal?: AbortSignal): Promise<ListedAccess> {
   const { client = `volume-mover@${hostname()}`, ...rest } = given;
@@ -86,7 +87,10 @@ export async function getAccess(ports: Ports, access: AccessId): Promise<ListedA
   const found = accesses.find(({ id }) => id === access);
   if (found !== undefined) return found;
   if (unreachable.length > 0)
-    throw new MoverError('UNREACHABLE', `Image access "${access}" may be at: ${unreachable.join(', ')}.`);
+    throw new MoverError(
+      'UNREACHABLE',
+      `No answer from ${unreachable.join(', ')}: image access "${access}" may be there, and nothing was changed.`,
+    );
   throw noSuchAccess(access);
 }
 

@@ -11,7 +11,10 @@ export type PointOwner = { readonly group: GroupId } | { readonly volume: Volume
 export interface ListedPoints {
   /** Oldest first. */
   readonly points: RecoveryPoint[];
-  /** Spans of the volume of which only the end state can be recovered. */
+  /**
+   * Spans of the volume of which only the end state can be recovered. Empty for a group:
+   * `listHistory` adds those of its volumes.
+   */
   readonly holes: Hole[];
   /** A volume's owners, or a group's volumes, over time. Oldest first. */
   readonly owners: Ownership[];

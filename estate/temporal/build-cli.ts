@@ -64,6 +64,8 @@ async function goInstall({ go, workFolder, logFile, log, env, signal }: GoInstal
     log(`Temporal: still building (${Math.round((performance.now() - startedMs) / 1000)} s) ...`);
   }, PROGRESS_INTERVAL_MS);
   const output = createWriteStream(logFile);
+  // A full disk fails the build, which says so. The log's own failure must not end the process.
+  output.on('error', () => undefined);
   try {
     const child = spawn(go.path, ['install', '-ldflags', '-s -w', TEMPORAL_CLI_PACKAGE], {
       cwd: workFolder,

@@ -7,7 +7,8 @@ import { SeqSet } from '../../workflows/batch/core/seq-set.js';
 import { BatchModel, itemsOf } from '../support/batch-model.js';
 
 const FAILED: MoveEnd = { kind: 'failed', message: 'no', stands: false };
-const REFUSED: MoveEnd = { ...FAILED, stands: true };
+/** A failure that gets no retry by itself. */
+const FAILED_FOR_GOOD: MoveEnd = { ...FAILED, stands: true };
 
 describe('given a move that fails each time', () => {
   test('when three retries are allowed, then there are four tries, and each pause is twice the one before', () => {
@@ -38,7 +39,7 @@ describe('given failed moves that get another turn', () => {
     const model = new BatchModel(itemsOf(2));
     for (let round = 0; round < 2; round += 1) {
       model.settle();
-      for (const seq of [0, 1]) model.end(seq, REFUSED);
+      for (const seq of [0, 1]) model.end(seq, FAILED_FOR_GOOD);
       if (round === 0) expect(model.batch.retryFailed()).toBe(2);
     }
     expect(model.batch.failures.map(({ seq }) => seq)).toEqual([0, 1]);
@@ -47,7 +48,7 @@ describe('given failed moves that get another turn', () => {
   test('when they are the canary, then they run again before anybody is asked', () => {
     const model = new BatchModel(itemsOf(5), { canary: { count: 2, approval: true } });
     model.settle();
-    for (const seq of [0, 1]) model.end(seq, REFUSED);
+    for (const seq of [0, 1]) model.end(seq, FAILED_FOR_GOOD);
     model.settle();
     expect(model.batch.canary).toBe('waiting');
     expect(model.batch.retryFailed()).toBe(2);

@@ -80,6 +80,25 @@ describe('points, page by page', () => {
     expect(idsOf({ volume: V1 })).toHaveLength(3);
   });
 
+  test('snapshots that follow one point are in the order of their cuts, whichever was sealed first', () => {
+    const [first, later, earlier, last] = [5, 30, 20, 40].map((atMs, i) => close(i + 1, atMs, [V1]));
+    if (first === undefined || later === undefined || earlier === undefined || last === undefined)
+      throw new Error('four points were closed');
+    const cutTimes = [
+      [later.id, 30],
+      [earlier.id, 20],
+    ] as const;
+    for (const [id, atMs] of cutTimes) {
+      const row = site.state.point(id);
+      const { order: _own, ...point } = row.point;
+      const place = first.order === undefined ? {} : { order: first.order };
+      site.state.points.put(id, { ...row, point: { ...point, ...place, kind: 'left', atMs } });
+    }
+    const order = [first.id, earlier.id, later.id, last.id];
+    expect(idsOf({ group: G1 })).toEqual(order);
+    for (const limit of [1, 2, 3, 4]) expect(paged({ group: G1 }, limit)).toEqual(order);
+  });
+
   test('a cursor behind the last point is answered with an empty page, and none to follow', () => {
     close(1, 5);
     const page = pageOfPoints(site.state, { group: G1, limit: 5, cursor: '9' });

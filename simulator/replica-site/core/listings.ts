@@ -168,11 +168,11 @@ export function pageOfPoints(
     ...page
   }: PageInput & { readonly group?: GroupId | undefined; readonly volume?: VolumeId | undefined },
 ): Page<RecoveryPoint> & { readonly holes: Hole[]; readonly owners: Ownership[] } {
-  const placed = (kind: number, place: number, id: string): string =>
-    `${kind}:${String(place).padStart(PLACE_DIGITS, '0')}:${id}`;
+  const padded = (place: number): string => String(place).padStart(PLACE_DIGITS, '0');
+  const placed = (kind: number, place: number, rest: string): string => `${kind}:${padded(place)}:${rest}`;
+  // The order of `inTimelineOrder`: snapshots that follow one point stand by their cuts' times.
   const inTimeline = ({ id, order, atMs, kind }: RecoveryPoint): string =>
-    order === undefined ? placed(0, atMs, id) : placed(1, order, `${kind === 'left' ? 1 : 0}:${id}`);
-  // The same order as that of `pointsOf`.
+    order === undefined ? placed(0, atMs, id) : placed(1, order, `${kind === 'left' ? 1 : 0}:${padded(atMs)}:${id}`);
   const keyOf = (point: RecoveryPoint): string =>
     volume === undefined || point.order === undefined
       ? inTimeline(point)

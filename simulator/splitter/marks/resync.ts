@@ -75,7 +75,7 @@ const REFUSALS = {
   unproven: 'SOURCE_UNPROVEN',
   missing: 'SOURCE_MISSING',
   foreign: 'FOREIGN_SOURCE',
-  recovering: 'SOURCE_MISSING',
+  recovering: 'VOLUME_BUSY',
 } as const satisfies Record<SourceState, ErrorCode>;
 
 function refuseBarred({ id, split, barred }: ProtectedVolume): void {

@@ -44,7 +44,10 @@ export class WriteGate {
     });
     try {
       if (!(await this.#emptyWithin(waitMs)))
-        throw new MoverError('SCAN_BUSY', `The writes under way took longer than ${waitMs} ms.`);
+        throw new MoverError(
+          'SCAN_BUSY',
+          `The writes under way took longer than ${waitMs} ms. Nothing was changed; try again.`,
+        );
       return act();
     } finally {
       this.#shut = undefined;
