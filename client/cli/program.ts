@@ -7,6 +7,7 @@ import { batchCommand } from './commands/batch.js';
 import { bookmarkCommand } from './commands/bookmark.js';
 import { cancelCommand } from './commands/cancel.js';
 import { closeCommand } from './commands/close.js';
+import { conformanceCommand } from './commands/conformance.js';
 import { completeCommand, completionCommand } from './commands/completion.js';
 import { estateCommand } from './commands/estate.js';
 import { groupCommand } from './commands/group.js';
@@ -109,6 +110,7 @@ function createProgram(context: CommandContext, usage: Usage): Command {
     imagesCommand,
     closeCommand,
     auditCommand,
+    conformanceCommand,
     completionCommand,
   ];
   for (const make of commands) {
