@@ -89,7 +89,7 @@ export default defineConfig({
     maxWorkers: 4,
     coverage: {
       provider: 'v8',
-      include: ['{contracts,control,nbd,workflows,activities,workers,client,simulator,estate}/**/*.ts'],
+      include: ['{contracts,control,nbd,workflows,activities,workers,client,conformance,simulator,estate}/**/*.ts'],
       reportsDirectory: 'coverage',
     },
   },

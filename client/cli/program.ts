@@ -8,6 +8,7 @@ import { bookmarkCommand } from './commands/bookmark.js';
 import { cancelCommand } from './commands/cancel.js';
 import { closeCommand } from './commands/close.js';
 import { codecServerCommand } from './commands/codec-server.js';
+import { conformanceCommand } from './commands/conformance.js';
 import { completeCommand, completionCommand } from './commands/completion.js';
 import { doctorCommand } from './commands/doctor.js';
 import { estateCommand } from './commands/estate.js';
@@ -119,6 +120,7 @@ function createProgram(context: CommandContext, usage: Usage): Command {
     auditCommand,
     workerCommand,
     codecServerCommand,
+    conformanceCommand,
     completionCommand,
   ];
   for (const make of commands) {
