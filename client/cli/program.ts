@@ -52,6 +52,12 @@ calls the control APIs, if they ask; VOLUME_MOVER_TLS_CA_FILE has the authority 
 TEMPORAL_ADDRESS, TEMPORAL_PROFILE and the other TEMPORAL_* variables, select another Temporal server than the estate's;
 --ui-url or VOLUME_MOVER_TEMPORAL_UI_URL has the address of its web UI, for links. NO_COLOR turns colours off.`;
 
+/** Commands that ask neither an estate nor Temporal, so that they have no flags to choose them. */
+const WITHOUT_ESTATE: ReadonlySet<(context: CommandContext) => Command> = new Set([
+  conformanceCommand,
+  codecServerCommand,
+]);
+
 /** Parses and runs one command line. @returns the exit code; a user's mistake never rejects */
 export async function runCli(
   args: readonly string[],
@@ -126,9 +132,8 @@ function createProgram(context: CommandContext, usage: Usage): Command {
   for (const make of commands) {
     const command = make(context);
     for (const leaf of treeOf(command).filter(({ commands }) => commands.length === 0)) {
-      withTargetFlags(leaf).addOption(
-        new Option('--json', 'one JSON object on standard output, also for a failure ({"error": …})'),
-      );
+      if (!WITHOUT_ESTATE.has(make)) withTargetFlags(leaf);
+      leaf.addOption(new Option('--json', 'one JSON object on standard output, also for a failure ({"error": …})'));
     }
     program.addCommand(command);
   }

@@ -1,8 +1,6 @@
 // The SDK's siblings on a real estate: listed alike, followed through an outage of the way to
 // Temporal, and cheap to follow while nothing changes.
 import { Client, Connection, type WorkflowClientInterceptor } from '@temporalio/client';
-import { createServer, type Server, type Socket, connect } from 'node:net';
-import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Move } from '../../client/moves/move-client.js';
 import { createMoverClient, type MoverClient } from '../../client/sdk.js';
@@ -10,6 +8,7 @@ import { applianceIdSchema, groupIdSchema, volumeIdSchema } from '../../contract
 import { createHttpPorts } from '../../control/http-ports.js';
 import { applianceOf } from '../../control/ports.js';
 import { lastOf } from '../support/last-of.js';
+import { TcpDetour } from '../support/tcp-detour.js';
 import { PATIENCE_MS, untilTrue } from '../support/until.js';
 import { type EstateFixture, startEstate } from './estate-fixture.js';
 
@@ -17,64 +16,6 @@ const GOLD = groupIdSchema.parse('cg-gold');
 const SILVER = groupIdSchema.parse('cg-silver');
 const FIRST = volumeIdSchema.parse('vm-1-disk-0');
 const SECOND = volumeIdSchema.parse('vm-1-disk-1');
-
-/** The way from this client to Temporal, which can be cut. */
-class Way {
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  #isCut = false;
-
-  private constructor(host: string, port: number) {
-    this.#server = createServer((near) => {
-      if (this.#isCut) {
-        near.destroy();
-        return;
-      }
-      const far = connect(port, host);
-      for (const [socket, other] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        this.#sockets.add(socket);
-        socket.on('error', () => undefined);
-        socket.on('close', () => {
-          this.#sockets.delete(socket);
-          other.destroy();
-        });
-        socket.pipe(other);
-      }
-    });
-  }
-
-  static async to(target: string): Promise<Way> {
-    const [host = '', port = ''] = target.split(':');
-    const way = new Way(host, Number(port));
-    way.#server.listen(0, '127.0.0.1');
-    await once(way.#server, 'listening');
-    return way;
-  }
-
-  get address(): string {
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('The way is not open.');
-    return `127.0.0.1:${address.port}`;
-  }
-
-  cut(): void {
-    this.#isCut = true;
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  mend(): void {
-    this.#isCut = false;
-  }
-
-  async close(): Promise<void> {
-    this.cut();
-    this.#server.close();
-    await once(this.#server, 'close');
-  }
-}
 
 /** What was asked of Temporal. */
 const asked = { describe: 0, query: 0, failed: 0 };
@@ -95,14 +36,15 @@ const counting: WorkflowClientInterceptor = {
 };
 
 let fixture: EstateFixture;
-let way: Way;
+/** The way from this client to Temporal. */
+let way: TcpDetour;
 let connection: Connection;
 let temporal: Client;
 let client: MoverClient;
 
 beforeAll(async () => {
   fixture = await startEstate({ withWorker: true });
-  way = await Way.to(fixture.temporalAddress);
+  way = await TcpDetour.to(fixture.temporalAddress);
   // By default a connection tries a call ten times, for 18 s, before anybody hears of an outage.
   connection = await Connection.connect({ address: way.address, interceptors: [] });
   temporal = new Client({ connection, interceptors: { workflow: [counting] } });
@@ -113,7 +55,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await client.close();
   await connection.close();
-  await way.close();
+  way.stop();
   await fixture.stop();
 });
 
@@ -146,10 +88,10 @@ test('following goes on through an outage of the way to Temporal, or gives up wh
   const ended = lastOf(patient);
   const refused = lastOf(hasty).catch((error: unknown) => error);
   const { failed } = asked;
-  way.cut();
+  way.close();
   await untilTrue('two looks that fail', PATIENCE_MS, async () => asked.failed - failed >= 2);
   expect(await refused).toMatchObject({ code: 'UNREACHABLE' });
-  way.mend();
+  way.open();
   await setLink(false);
   expect(await ended).toMatchObject({ state: 'moved', moveId });
 });

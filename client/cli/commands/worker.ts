@@ -16,7 +16,11 @@ const FLAGS: readonly { readonly variable: string; readonly flag: string; readon
     flag: '--health <host:port>',
     what: "where it answers for its health, if not at the estate file's worker.health; port 0 takes a free one",
   },
-  { variable: 'VOLUME_MOVER_METRICS', flag: '--metrics <host:port>', what: 'where Prometheus reads its metrics' },
+  {
+    variable: 'VOLUME_MOVER_METRICS',
+    flag: '--metrics <host:port>',
+    what: "where the Temporal SDK serves its own metrics (default: a free port of loopback); the worker's /metrics has them too",
+  },
   {
     variable: 'VOLUME_MOVER_LOG_LEVEL',
     flag: '--log-level <level>',
