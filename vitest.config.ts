@@ -31,6 +31,8 @@ const groups: readonly Group[] = [
   { name: 'replay', setup: [DIST, BUNDLE], timeoutMs: 300 * SECOND_MS },
   // Real processes whose disks, clocks and hosts fail.
   { name: 'faults', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 300 * SECOND_MS },
+  // The vendors' kit against our splitter, and against splitters that are wrong on purpose.
+  { name: 'conformance', setup: [DIST], timeoutMs: 300 * SECOND_MS },
   // Real NBD and disk clients against built processes, during moves.
   { name: 'outside', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 300 * SECOND_MS },
   { name: 'ui', setup: [DIST, BUNDLE, TEMPORAL], timeoutMs: 120 * SECOND_MS },

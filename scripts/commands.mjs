@@ -40,6 +40,7 @@ export const commands = {
   },
   'test:fast': { tools: vitest(...FAST_GROUPS) },
   'test:faults': { tools: vitest('faults'), takes: 'about 2 minutes on two cores' },
+  'test:conformance': { tools: vitest('conformance'), takes: 'about 2 minutes on two cores' },
   'test:outside': { tools: vitest('outside') },
   'test:ui': { tools: vitest('ui') },
   'test:chaos': { tools: vitest('chaos') },

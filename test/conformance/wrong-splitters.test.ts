@@ -9,7 +9,7 @@ import { VolumeSplit } from '../../simulator/splitter/core/volume-split.js';
 import { FrameConnection } from '../../simulator/stream/connection.js';
 import { CreditAccount } from '../../simulator/stream/credit.js';
 import type { StreamFrame } from '../../simulator/stream/connection.js';
-import { KitWorld } from './conformance-splitter-fixture.js';
+import { KitWorld } from './splitter-fixture.js';
 
 /** What never comes is waited for this long; what comes does so sooner on any machine. */
 const PATIENCE_MS = 4_000;

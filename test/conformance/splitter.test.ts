@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { runCli } from '../../client/cli/program.js';
 import { SPLITTER_CLAUSES } from '../../conformance/splitter/clauses.js';
 import { PATIENCE_MS } from '../support/until.js';
-import { KitWorld, VOLUME } from './conformance-splitter-fixture.js';
+import { KitWorld, VOLUME } from './splitter-fixture.js';
 
 let world: KitWorld;
 beforeEach(async () => {
