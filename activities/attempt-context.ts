@@ -92,8 +92,9 @@ export async function renewFences(ports: Ports, context: AttemptContext, leaseMs
 }
 
 /**
- * Renews the attempt's lease, then every fence's. A fence's lease is never longer than the
- * attempt's: at the deadline both end.
+ * Renews the attempt's lease, then every fence's for as long as the attempt's was granted: while it
+ * drains, both end at the deadline. The later steps renew fences in full, so one may outlast the
+ * deadline by one lease. A lease never decides, so that is safe.
  * @returns how long they last from now, ms; a duration, since this process's clock and the replica
  * site's may differ.
  * @throws MoverError FENCE_LAPSED, CUT_VOID, NOT_FENCED, ATTEMPT_ABORTED, ATTEMPT_COMMITTED

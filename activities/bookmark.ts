@@ -4,7 +4,7 @@ import type { AttemptContext } from '../contracts/steps.js';
 import { renewFences } from './attempt-context.js';
 import { applianceOf, type Ports } from '../control/ports.js';
 
-/** Sets the bookmark. @throws MoverError ATTEMPT_ABORTED, NOT_SEALED, FENCE_LAPSED, CUT_VOID */
+/** Sets the bookmark. @throws MoverError ATTEMPT_ABORTED, NOT_SEALED; those of `renewFences` */
 export async function bookmark(ports: Ports, context: AttemptContext): Promise<void> {
   const { move, n } = context.attempt;
   const { leaseMs, keepLeft } = context.options;

@@ -18,16 +18,21 @@ export function deathText(process: DescribedProcess, end: ProcessEnd, restart: R
   const { deaths, pauseMs, detail } = restart;
   const when = pauseMs === 0 ? 'now' : `in ${seconds(pauseMs)}`;
   if (detail !== 'full') {
-    return `${process.name} ${end.how} again, ${deaths} times in a row now, for the same reason; next try ${when}.`;
+    const line = `${process.name} ${end.how} again, ${deaths} times in a row now, for the same reason; next try ${when}.`;
+    // The first message may have said that nothing is to be done.
+    return deaths === 2 ? [line, ...todo(process, end, deaths)].join('\n') : line;
   }
   const count = deaths === 1 ? '' : `, ${deaths} times in a row now`;
   return [
     `${process.name} ${end.how}${count}. It is started again ${when}; nothing else is stopped.`,
     ...reasonOf(end).map((line, i) => `  ${i === 0 ? 'Why    ' : '       '} ${line}`),
     `  Data    ${process.meaning}`,
-    `  To do   ${adviceOn(process, end, deaths)}`,
-    `  Log     ${process.logFile}`,
+    ...todo(process, end, deaths),
   ].join('\n');
+}
+
+function todo(process: DescribedProcess, end: ProcessEnd, deaths: number): string[] {
+  return [`  To do   ${adviceOn(process, end, deaths)}`, `  Log     ${process.logFile}`];
 }
 
 function reasonOf({ how, reason, lastLines }: ProcessEnd): string[] {
@@ -39,14 +44,21 @@ function reasonOf({ how, reason, lastLines }: ProcessEnd): string[] {
   return [`${guess} Its last lines:`, ...lastLines.slice(-LAST_LINES).map((line) => cut(line, LINE_LENGTH_MAX))];
 }
 
-function adviceOn({ dataFolder }: DescribedProcess, { reason = '', lastLines }: ProcessEnd, deaths: number): string {
+function adviceOn(
+  { dataFolder }: DescribedProcess,
+  { reason = '', lastLines, isRefusal }: ProcessEnd,
+  deaths: number,
+): string {
   const text = [reason, ...lastLines].join('\n');
-  if (/ENOSPC|no space left|database or disk is full/i.test(text))
+  if (/ENOSPC|EDQUOT|no space left|no room left|quota exceeded|database or disk is full/i.test(text))
     return `Make room on the disk of ${dataFolder}; it then starts by itself.`;
-  if (/EADDRINUSE|address already in use|Cannot listen|is taken/.test(reason))
+  if (/EADDRINUSE|address already in use|is taken/.test(reason))
     return 'Stop what listens on that port (ss -ltnp shows it); it then starts by itself.';
+  if (reason.startsWith('Cannot listen'))
+    return 'Make that address and port usable for this user on this machine; it then starts by itself.';
   if (/EACCES|EPERM|permission denied/i.test(reason))
     return `Let this user write to ${dataFolder}; it then starts by itself.`;
+  if (isRefusal) return 'Correct what the reason names; it then starts by itself.';
   return deaths === 1
     ? 'Nothing, unless it happens again.'
     : 'Read the log for the cause. It is started again until Ctrl-C, at least once a minute.';

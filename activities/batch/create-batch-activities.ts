@@ -20,7 +20,10 @@ export interface BatchSettings {
   readonly runEventsMax: number;
 }
 
-/** The heartbeat of activities that report only that they run. */
+/**
+ * The heartbeat of activities with no progress to resume from. Only `findInPlan` fills it: moves of
+ * the plan looked at so far.
+ */
 type CountHeartbeat = { readonly looked: number };
 
 /** Makes the activities. Each may run again with the same arguments at any time. */

@@ -86,7 +86,9 @@ export function applianceMetrics(options: ApplianceMetricsOptions): MetricsSourc
     metrics.setOne('volume_mover_appliance_failing_groups', points.failingCount);
     metrics.set(
       'volume_mover_appliance_skipped_points_total',
-      groups.slice(0, NAMED_SERIES_MAX).map(({ group }) => [{ group }, rounds.skippedOf(group)] as const),
+      (groups.length > NAMED_SERIES_MAX ? [] : groups).map(
+        ({ group }) => [{ group }, rounds.skippedOf(group)] as const,
+      ),
     );
     const { readOnly, writable } = accesses.counts;
     metrics.set('volume_mover_appliance_image_accesses', [

@@ -1,5 +1,5 @@
-// Growing pauses between retries of a write that a disk refused: it succeeds soon after space is
-// freed, and costs little until then.
+// Growing pauses between tries of what is refused for a while, by a full disk above all: a try
+// succeeds soon after the cause has gone, and costs little until then.
 
 const FIRST_MS = 250;
 const LAST_MS = 5_000;

@@ -42,7 +42,7 @@ async function outcomeOf(name: string): Promise<string> {
   return until(`the end of a run of ${name}`, PATIENCE_MS + MINUTE_MS, look, COSTLY_POLL_INTERVAL_MS);
 }
 
-/** Long enough for what people do meanwhile. */
+/** One start every 10 s: the batch still runs when the test triggers its schedule again. */
 const slowly = { startsPerSecond: 0.1 };
 
 test('a schedule made by the command line, triggered, runs a batch; a second trigger meanwhile is skipped', async () => {

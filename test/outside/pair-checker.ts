@@ -39,8 +39,8 @@ function newestOf(disk: Buffer, side: Side, lane: number, name: string): number 
   const numbers = Array.from({ length: SLOTS }, (_, slot) => numberIn(disk, side, lane, slot, name));
   const newest = Math.max(...numbers);
   for (const [slot, n] of numbers.entries()) {
-    const expected = newest - ((newest - slot + SLOTS) % SLOTS);
-    if (n !== Math.max(0, expected))
+    const expected = Math.max(0, newest - ((newest - slot + SLOTS) % SLOTS));
+    if (n !== expected)
       throw new Error(
         `${name}: slot ${slot} of lane ${lane} holds number ${n}, not ${expected}; the newest is ${newest}.`,
       );

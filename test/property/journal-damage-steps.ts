@@ -20,8 +20,11 @@ export interface Harm {
 
 interface Chapter {
   readonly writes: readonly Write[];
+  /** Positions that retention keeps, as shares (0 to 1) of the position that `everyFrom` means. */
   readonly keep: readonly number[];
+  /** Retention keeps every position from here on: a share (0 to 1) of the applied positions. */
   readonly everyFrom: number;
+  /** Writes after retention. */
   readonly more: readonly Write[];
   /** Whether the journal is closed before its files are damaged, or its process is killed. */
   readonly closes: boolean;

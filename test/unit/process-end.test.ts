@@ -47,6 +47,30 @@ test('a taken port and a folder without permission each get their own advice', (
   expect(text("EACCES: permission denied, mkdir '/data'")).toContain('Let this user write to /data/replica-site');
 });
 
+test('a refusal is to be mended by a person, and a port that is not taken is not looked for', () => {
+  const refused = {
+    how: 'ended with exit code 2',
+    reason: 'clients.json: no such caller',
+    isRefusal: true,
+    lastLines: [],
+  };
+  expect(deathText(PROCESS, refused, FIRST)).toContain('To do   Correct what the reason names');
+  const elsewhere = unstarted(new Error('Cannot listen on 10.0.0.1 port 1: EADDRNOTAVAIL'));
+  expect(deathText(PROCESS, elsewhere, FIRST)).toContain('To do   Make that address and port usable');
+  const quota = unstarted(new Error('There is no room left to store a change in /data.'));
+  expect(deathText(PROCESS, quota, FIRST)).toContain('To do   Make room on the disk');
+});
+
+test('the second death for one reason says what to do, since the first may have asked for nothing', () => {
+  const end = processEnd('ended with exit code 1', []);
+  const again = deathText(PROCESS, end, { deaths: 2, pauseMs: 1_000, detail: 'line' });
+  expect(again.split('\n')).toEqual([
+    'The replica site ended with exit code 1 again, 2 times in a row now, for the same reason; next try in 1 s.',
+    '  To do   Read the log for the cause. It is started again until Ctrl-C, at least once a minute.',
+    '  Log     /data/logs/replica-site.log',
+  ]);
+});
+
 test('a death that is known already takes one line', () => {
   const restart = { deaths: 5, pauseMs: 8_000, detail: 'line' } as const;
   expect(deathText(PROCESS, processEnd('ended with exit code 1', []), restart)).toBe(

@@ -12,7 +12,9 @@ interface CancelFlags extends GlobalFlags {
 
 export function cancelCommand(context: CommandContext): Command {
   return new Command('cancel')
-    .description('cancel a move: before its commit it is rolled back; after its commit it is completed (exit code 1)')
+    .description(
+      'cancel a move: before its commit it is rolled back; after its commit it is completed (exit code 1, as for a move that failed)',
+    )
     .argument('<move-id>', 'as printed when the move was started')
     .option('--no-wait', 'return as soon as Temporal has the request')
     .action(async (moveId: string, flags: CancelFlags) =>
@@ -24,7 +26,7 @@ export function cancelCommand(context: CommandContext): Command {
           : asked;
         if (move === undefined) return EXIT.interrupted;
         output.answer(moveJson(move), () => describe(move));
-        return move.state === 'moved' ? EXIT.failed : EXIT.ok;
+        return move.state === 'moved' || move.state === 'failed' ? EXIT.failed : EXIT.ok;
       }),
     );
 }
@@ -39,6 +41,6 @@ function describe({ moveId, workflowId, state }: Move): string {
       return `Move ${moveId} is cancelled; everything is as before.`;
     case 'failed':
     case 'terminated':
-      return `Move ${moveId} had ended already: ${state}.`;
+      return `Move ${moveId} has ended, but not by this request: ${state}. To see why, and where its volumes are: volume-mover status ${workflowId}`;
   }
 }

@@ -75,9 +75,9 @@ export function checkWindow(
 }
 
 /**
- * Whether a committed move failed after the commit, and says so: its volumes were moved on before
- * they had joined, or one end came back older: a splitter has no fence to lift, or the site does
- * not know why there is none.
+ * Whether a move failed after its commit for a reason that may be. STALE_ATTEMPT: another move took
+ * its volumes on before they had joined. NOT_FENCED: a folder that was put back has forgotten the
+ * fence, or why there is none.
  */
 function isCutShort(world: World, end: MoveEnd): boolean {
   if (end.kind !== 'failed' || end.progress.verdict !== 'COMMITTED') return false;

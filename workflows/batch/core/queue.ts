@@ -66,7 +66,7 @@ export class Queue {
     return this.#retries.isFull && this.#retries.due(nowMs).length === 0;
   }
 
-  /** When the next retry is due; Infinity for never. */
+  /** When the next retry that isn't due yet becomes due: see `Retries.nextDueAtMs`. */
   nextDueAtMs(nowMs: number): number {
     return this.#retries.nextDueAtMs(nowMs);
   }

@@ -48,7 +48,10 @@ export class Retries {
     return this.#waiting.filter(({ dueAtMs }) => dueAtMs <= nowMs);
   }
 
-  /** When the next retry becomes due; Infinity when none is pending. */
+  /**
+   * When the next retry that isn't due yet becomes due; Infinity when there is none. Those that are
+   * due wait for room, not for a time.
+   */
   nextDueAtMs(nowMs: number): number {
     return Math.min(...this.#waiting.map(({ dueAtMs }) => dueAtMs).filter((dueAtMs) => dueAtMs > nowMs));
   }

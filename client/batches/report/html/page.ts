@@ -1,4 +1,5 @@
 // The page of a batch's report: result, chart, failures with advice, and moves.
+import { NOT_LISTED } from '../../batch-lines.js';
 import type { BatchCounts } from '../../../../contracts/batch.js';
 import { type ErrorCode, ERRORS } from '../../../../contracts/errors.js';
 import { bytes, duration, counted, time } from '../../../text/format.js';
@@ -211,7 +212,10 @@ function leftOut({ report }: Batch): string {
       ([title, volumes]) =>
         `<section><h2>${title}</h2><div class="card">${escaped(volumes.join(', '))}</div></section>`,
     );
-  const table = section('Left out by the plan', LEFT_OUT_COLUMNS, rows, { count: report.counts.refused });
+  const table = section('Left out by the plan', LEFT_OUT_COLUMNS, rows, {
+    count: report.counts.refused,
+    rest: NOT_LISTED,
+  });
   return [table, ...lists].join('\n');
 }
 
@@ -247,16 +251,17 @@ function section(
   title: string,
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  { count, csv }: { readonly count: number; readonly csv?: string },
+  { count, csv, rest }: { readonly count: number; readonly csv?: string; readonly rest?: string },
 ): string {
   if (count === 0) return '';
   const hidden = Math.max(0, count - rows.length);
-  const rest =
+  const all =
     csv === undefined ? '' : ` The table by group sums up all of them; get each one with: <code>${escaped(csv)}</code>`;
+  const elsewhere = rest === undefined ? all : ` They are ${escaped(rest)}`;
   const more =
     hidden === 0
       ? ''
-      : `<p class="sub">The first ${number(rows.length)}; ${counted(hidden, 'further row')} not shown.${rest}</p>`;
+      : `<p class="sub">The first ${number(rows.length)}; ${counted(hidden, 'further row')} not shown.${elsewhere}</p>`;
   const table = rows.length === 0 ? '' : htmlTable(columns, rows);
   return `<section><h2>${title}</h2><div class="card scroll">${more}${table}</div></section>`;
 }
