@@ -21,6 +21,8 @@ interface Circumstances {
   /** A move before could be reversed. */
   readonly reversible: boolean;
   readonly forgetful: boolean;
+  /** The site forgot an attempt of it by its age, while the mover still waited for an answer. */
+  readonly outlived: boolean;
 }
 
 /**
@@ -58,7 +60,7 @@ const EXPLAINED: Partial<Record<ErrorCode, Explains>> = {
   ALREADY_THERE: overtaken,
   NOT_OWNER: overtaken,
   EPOCH_MISMATCH: overtaken,
-  STALE_ATTEMPT: overtaken,
+  STALE_ATTEMPT: (of) => overtaken(of) || of.outlived,
   // Volumes of one group when they were chosen, and of several when the move began.
   INVALID_REQUEST: overtaken,
   ATTEMPT_COMMITTED: (of) => of.crossed,
@@ -66,6 +68,10 @@ const EXPLAINED: Partial<Record<ErrorCode, Explains>> = {
   ATTEMPT_NOT_FOUND: (of) => of.forgetful,
   ATTEMPT_MISMATCH: (of) => of.forgetful,
 };
+
+function isOutlived({ retention }: World, move: string): boolean {
+  return [...(retention?.forgottenAttempts.keys() ?? [])].some((name) => name.startsWith(`${move}#`));
+}
 
 export function checkCauses(world: World, told: readonly Told[], smallGroups: boolean): void {
   const isDisturbed = [...world.befell.keys()].some((kind) => !HARMLESS.has(kind));
@@ -82,6 +88,7 @@ export function checkCauses(world: World, told: readonly Told[], smallGroups: bo
         smallGroups,
         reversible,
         forgetful: world.hasSiteForgotten || world.hasSplitterForgotten,
+        outlived: isOutlived(world, move),
       };
       const codes = end.code === 'MOVE_REFUSED' ? end.reasons.map(({ code }) => code) : [end.code];
       const unexplained = codes.filter((code) => code === undefined || EXPLAINED[code]?.(circumstances) !== true);

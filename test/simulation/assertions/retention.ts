@@ -107,15 +107,13 @@ function checkOldestFirst(before: GroupLook, after: GroupLook, gone: readonly Po
  */
 export function checkRound(before: GroupLook, after: GroupLook): void {
   const { policy } = before;
-  const was = new Set(before.rows.map(({ point }) => point.id));
-  const stayed = after.rows.filter(
-    (row) =>
-      was.has(row.point.id) &&
-      !isOfWayBack(before, row) &&
-      !isOfWayBack(after, row) &&
-      heldBy(before, row) === undefined &&
-      heldBy(after, row) === undefined,
-  );
+  // What held a point at the beginning may have let it go behind the round's back, by a commit.
+  const was = new Map(before.rows.map((row) => [row.point.id, row]));
+  const stayed = after.rows.filter((row) => {
+    const former = was.get(row.point.id);
+    if (former === undefined || isOfWayBack(before, former) || isOfWayBack(after, row)) return false;
+    return heldBy(before, former) === undefined && heldBy(after, row) === undefined;
+  });
   // A snapshot has the place of its cut and the age of its closing: hours may come back behind it.
   let last: { readonly hour: number; readonly id: PointId } | undefined;
   for (const { point } of stayed.toSorted((a, b) => inTimelineOrder(a.point, b.point))) {
