@@ -1,5 +1,5 @@
 // Encodes frames to bytes.
-import type { AttachFrame, Frame } from './frame.js';
+import type { AttachedFrame, AttachFrame, Frame } from './frame.js';
 import { encodeHeader } from './header.js';
 import { PAYLOAD_BYTES_MAX } from './limits.js';
 import { encodeJson } from './payload.js';
@@ -35,12 +35,7 @@ function payloadOf(frame: Frame): Buffer {
     case 'initBegin':
       return encodeJson({ sinceMs: frame.sinceMs, reason: frame.reason });
     case 'attached':
-      return encodeJson({
-        lineage: frame.lineage,
-        base: frame.base,
-        former: frame.former,
-        touched: frame.touched,
-      });
+      return encodeJson(attachedBody(frame));
     case 'detach':
     case 'zeroes':
     case 'initEnd':
@@ -51,6 +46,11 @@ function payloadOf(frame: Frame): Buffer {
     case 'pong':
       return NOTHING;
   }
+}
+
+/** The fields of an attached frame that have no place in the header. */
+function attachedBody({ type: _type, handle: _handle, session: _session, n: _n, ...body }: AttachedFrame): object {
+  return body;
 }
 
 /** The fields of an attach frame that have no place in the header. */

@@ -261,10 +261,11 @@ test('a volume is in no point between the start and the end of a short initializ
   expect((await volumeOf(site)).initializing).toBe(true);
 
   splitter = await TestSplitter.connect(site.url, S1);
-  await splitter.attach(1, V1);
+  expect(await splitter.attach(1, V1, { over: 0 })).toMatchObject({ type: 'attached', initializing: true });
   splitter.initEnd(1, 4);
   await splitter.confirmed(1, 4);
   expect((await close(4)).members).toMatchObject([{ volume: V1, position: 4 }]);
+  expect(await splitter.attach(1, V1, { over: 0 })).not.toHaveProperty('initializing');
   const { holes } = await site.control.listPoints({ volume: V1 });
   expect(holes).toMatchObject([{ volume: V1, fromPosition: 2, toPosition: 4, sinceMs: 1_000, reason: 'test' }]);
 });

@@ -284,3 +284,22 @@ test('a source that can not be written fails the write, and its region is sent a
   expect(world.site.imageOf(V1, SIZE_BYTES).equals(world.source(V1))).toBe(true);
   expect(world.site.records(V1)[0]).toMatchObject({ type: 'initBegin', reason: 'source write failed' });
 });
+
+test('a splitter that comes back synced, while the replica site waits for the end of a short initialization, sends it', async () => {
+  const first = await world.splitter();
+  await (await first.open(V1)).write(0, Buffer.alloc(4 * KIB, 7));
+  await quiet(first, V1);
+  await first.stop();
+  world.site.initializing.add(V1);
+  const before = world.site.records(V1).length;
+  const splitter = await world.splitter();
+  await until(() => !world.site.initializing.has(V1), 'the end has arrived');
+  await until(async () => (await describe(splitter, V1)).mode === 'SYNCED', 'the volume is synced');
+  expect(
+    world.site
+      .records(V1)
+      .slice(before)
+      .map(({ type }) => type),
+  ).toEqual(['initBegin', 'initEnd']);
+  expect(world.site.violations).toEqual([]);
+});

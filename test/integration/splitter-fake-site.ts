@@ -25,6 +25,8 @@ export class FakeSite {
   readonly violations: string[] = [];
   readonly epochs = new Map<VolumeId, number>();
   duplicates = 0;
+  /** Volumes whose short initialization has no end here: told at each attachment. */
+  readonly initializing = new Set<VolumeId>();
   /** The volume of each accepted record, in the order in which they came. */
   readonly order: { readonly volume: VolumeId; readonly bytes: number }[] = [];
   readonly #durable = new Map<VolumeId, { session: number; n: number }>();
@@ -47,6 +49,7 @@ export class FakeSite {
     this.#durable.set(volume, { session: frame.session, n: frame.n });
     const copy = frame.type === 'write' ? { ...frame, data: Buffer.from(frame.data) } : frame;
     this.records(volume).push({ ...copy, appliance });
+    if (frame.type === 'initEnd') this.initializing.delete(volume);
     this.order.push({ volume, bytes: frame.type === 'write' ? frame.data.length : 0 });
   }
 
@@ -56,13 +59,14 @@ export class FakeSite {
     session,
     life,
     confirmed,
-  }: AttachFrame): Pick<AttachedFrame, 'lineage' | 'base' | 'former' | 'touched'> {
+  }: AttachFrame): Pick<AttachedFrame, 'lineage' | 'base' | 'former' | 'touched' | 'initializing'> {
     const former = this.#lives.get(volume);
     this.#lives.set(volume, life);
     const records = this.records(volume);
     const first = records.findIndex((record) => record.session === session);
     const touched = regionRuns(records.slice(confirmed?.position ?? 0).flatMap(extentsOf));
-    return { lineage: LINEAGE, base: first < 0 ? records.length : first, former, touched };
+    const waits = this.initializing.has(volume) ? ({ initializing: true } as const) : {};
+    return { lineage: LINEAGE, base: first < 0 ? records.length : first, former, touched, ...waits };
   }
 
   records(volume: VolumeId): Accepted[] {

@@ -48,6 +48,7 @@ export const streamFrames: fc.Arbitrary<StreamFrame> = fc.oneof(
       base: safe,
       former: identity.map((each) => lifeIdSchema.parse(each)),
       touched: fc.array(fc.tuple(safe, safe)),
+      initializing: fc.constant(true as const),
     },
     { requiredKeys: ['type', 'handle', 'session', 'n', 'lineage', 'base'] },
   ),
