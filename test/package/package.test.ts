@@ -113,7 +113,7 @@ describe('on this Node.js, with the compiler', () => {
     const inPages = [
       ['README-md', 1],
       ['docs-schedules-md', 1],
-      ['docs-sdk-md', 6],
+      ['docs-sdk-md', 7],
     ] as const;
     const names = inPages.flatMap(([page, count]) => Array.from({ length: count }, (_, i) => `${page}-${i + 1}.ts`));
     expect(blocks).toEqual(names);
