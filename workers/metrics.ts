@@ -91,10 +91,14 @@ export const WORKER_FAMILIES = {
 
 /** The activity that each move runs at its end, whatever its outcome. */
 const STORE_REPORT = 'storeReport';
+/** Moves that are remembered as counted. */
+const COUNTED_MAX = 10_000;
 
 export class WorkerMetrics {
   readonly #metrics: Metrics<typeof WORKER_FAMILIES>;
   readonly #running = new Map<string, number>();
+  /** Moves counted last. A workflow task that is repeated stores its report again. */
+  readonly #counted = new Set<string>();
 
   constructor(temporal: Pick<TemporalView, 'look'>) {
     this.#metrics = new Metrics(WORKER_FAMILIES, async (metrics) => {
@@ -168,7 +172,11 @@ export class WorkerMetrics {
 
   #stored(stored: unknown): void {
     const parsed = storedMoveReportSchema.safeParse(stored);
-    if (parsed.success) this.#ended(parsed.data);
+    if (!parsed.success || this.#counted.has(parsed.data.move)) return;
+    this.#counted.add(parsed.data.move);
+    const [oldest] = this.#counted;
+    if (oldest !== undefined && this.#counted.size > COUNTED_MAX) this.#counted.delete(oldest);
+    this.#ended(parsed.data);
   }
 
   #ended({ outcome, startedAtMs, endedAtMs, report, progress }: StoredMoveReport): void {
