@@ -107,12 +107,13 @@ function checkOldestFirst(before: GroupLook, after: GroupLook, gone: readonly Po
  */
 export function checkRound(before: GroupLook, after: GroupLook): void {
   const { policy } = before;
-  // What held a point at the beginning may have let it go behind the round's back, by a commit.
+  // A commit may have let a point go behind the round's back, and a promise made meanwhile may be
+  // over already: what held it at any time of the round counts.
   const was = new Map(before.rows.map((row) => [row.point.id, row]));
   const stayed = after.rows.filter((row) => {
     const former = was.get(row.point.id);
     if (former === undefined || isOfWayBack(before, former) || isOfWayBack(after, row)) return false;
-    return heldBy(before, former) === undefined && heldBy(after, row) === undefined;
+    return [heldBy(before, former), heldBy(before, row), heldBy(after, row)].every((why) => why === undefined);
   });
   // A snapshot has the place of its cut and the age of its closing: hours may come back behind it.
   let last: { readonly hour: number; readonly id: PointId } | undefined;
