@@ -1,9 +1,10 @@
 // A worker's HTTP server: a list of routes. None needs a token: the probes of a container platform
 // have none, and by default only this machine can connect.
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { MoverError, toProblem } from '../contracts/errors.js';
 import { controlUrl, hostPort } from '../contracts/estate.js';
+import { closeAtOnce, portOf } from '../control/http-listener.js';
 
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
@@ -56,7 +57,7 @@ export async function startHealthServer({ host, port, routes }: HealthServerOpti
   } catch (error) {
     throw cannotListen(host, port, error);
   }
-  return { url: urlOf(server, host), stop: async () => stop(server) };
+  return { url: controlUrl({ host, port: portOf(server) }), stop: async () => closeAtOnce(server) };
 }
 
 function cannotListen(host: string, port: number, cause: unknown): Error {
@@ -84,16 +85,4 @@ async function answerTo({ method = '', url = '' }: IncomingMessage, routes: read
 function refusal(error: MoverError): RouteAnswer {
   const problem = toProblem(error);
   return jsonAnswer(problem.status, problem, 'application/problem+json');
-}
-
-function urlOf(server: Server, host: string): string {
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
-  return controlUrl({ host, port });
-}
-
-async function stop(server: Server): Promise<void> {
-  server.close();
-  server.closeAllConnections();
-  if (server.listening) await once(server, 'close');
 }

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { request } from 'undici';
+import { portOf } from '../control/http-listener.js';
 import type { Families } from '../control/metrics/families.js';
 import { Metrics, type MetricsSource } from '../control/metrics/metrics.js';
 import { METRICS_PATH } from '../control/metrics/metrics-page.js';
@@ -63,8 +64,7 @@ async function freeLoopbackAddress(): Promise<string> {
   const server = createServer();
   server.listen({ host: '127.0.0.1', port: 0 });
   await once(server, 'listening');
-  const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const port = portOf(server);
   server.close();
   await once(server, 'close');
   return `127.0.0.1:${port}`;

@@ -1,11 +1,12 @@
 // The codec server: decodes and encodes payloads for the Temporal UI and the Temporal CLI, which
 // know no keys. Whoever gets an answer reads everything, so it lets in little.
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Payload, PayloadCodec } from '@temporalio/common';
 import { z } from 'zod';
 import { MoverError, parseOrRefuse, toProblem } from '../../contracts/errors.js';
 import { hostPort } from '../../contracts/estate.js';
+import { closeAtOnce, portOf } from '../../control/http-listener.js';
 import { isLoopback } from '../../control/loopback.js';
 
 export interface CodecServerOptions {
@@ -56,7 +57,7 @@ export async function startCodecServer(options: CodecServerOptions): Promise<Cod
       cause,
     });
   }
-  return { url: `http://${hostPort({ host, port: portOf(server) })}`, stop: async () => stop(server) };
+  return { url: `http://${hostPort({ host, port: portOf(server) })}`, stop: async () => closeAtOnce(server) };
 }
 
 async function answer(options: CodecServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -149,15 +150,4 @@ function base64(bytes: Uint8Array): string {
 function failureOf(error: unknown): MoverError {
   if (error instanceof MoverError) return error;
   return new MoverError('INVALID_REQUEST', error instanceof Error ? error.message : String(error), { cause: error });
-}
-
-function portOf(server: Server): number {
-  const address = server.address();
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-async function stop(server: Server): Promise<void> {
-  server.close();
-  server.closeAllConnections();
-  if (server.listening) await once(server, 'close');
 }

@@ -1,13 +1,13 @@
 // The report of a move whose workflow was ended from outside, which could leave none itself.
 // Temporal's history says who ended it, the replica site's record how its attempt ended.
 import type { Client } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
 import type { AttemptRecord } from '../../contracts/attempt.js';
 import { MoverError, toProblem } from '../../contracts/errors.js';
 import { moveInputSchema, moveProgressSchema, type ParsedMoveInput } from '../../contracts/move.js';
 import type { MoveEnding, StoredMoveReport } from '../../contracts/report.js';
 import { anyAppliance, type Ports } from '../../control/ports.js';
 import { orUndefined } from '../../control/site-lookup.js';
+import { payloadValue } from '../temporal/payload-value.js';
 import { progressOf, type DescribedRun } from '../temporal/workflow-run.js';
 import type { SettledMove } from './doctor-client.js';
 import type { ClosedHow } from './owner.js';
@@ -115,13 +115,7 @@ async function closeEventOf(client: Client, run: DescribedRun): Promise<Pick<Mov
 async function inputOf(client: Client, run: DescribedRun): Promise<ParsedMoveInput | undefined> {
   const first = await eventOf(client, run, { maximumPageSize: 1 });
   const [payload] = first?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
-  if (payload === undefined) return undefined;
-  try {
-    return moveInputSchema.safeParse(defaultPayloadConverter.fromPayload(payload)).data;
-  } catch {
-    // It is in another encoding.
-    return undefined;
-  }
+  return moveInputSchema.safeParse(await payloadValue(client, payload)).data;
 }
 
 type HistoryRequest = Parameters<Client['workflowService']['getWorkflowExecutionHistory']>[0];

@@ -1165,9 +1165,7 @@ export class World {
         retention: row.retention,
         journal: row.journal,
         volumes: site.state.membersOf(group).length,
-        reserved:
-          attempts.reservedIn(site.state, group, this.siteMoment.monotonicMs) +
-          attempts.keptIn(site.state, group, this.siteMoment).size,
+        reserved: attempts.comingTo(site.state, group, this.siteMoment),
       };
     };
     const calls: ApplianceCalls = {

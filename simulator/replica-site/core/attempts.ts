@@ -194,6 +194,11 @@ export function reservedIn(state: SiteState, group: GroupId, monotonicMs: number
   return reserved;
 }
 
+/** How many places of the group are reserved for volumes to come, or kept for a way back. */
+export function comingTo(state: SiteState, group: GroupId, now: SiteMoment): number {
+  return reservedIn(state, group, now.monotonicMs) + keptIn(state, group, now).size;
+}
+
 /**
  * The volumes for which open ways back keep a place in the group. One that is on its way there has
  * its place by its attempt.

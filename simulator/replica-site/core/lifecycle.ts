@@ -15,14 +15,7 @@ import type { RecoveryPoint } from '../../../contracts/point.js';
 import type { Keep, RetentionChange, RetentionPolicy } from '../../../contracts/retention.js';
 import type { ParsedInputOf } from '../../../contracts/route.js';
 import { Against } from './against.js';
-import {
-  attemptInTheWay,
-  attemptsInTheWayOf,
-  freeExpiredRooms,
-  keptIn,
-  reservedIn,
-  resolveAttempt,
-} from './attempts.js';
+import { attemptInTheWay, attemptsInTheWayOf, comingTo, freeExpiredRooms, resolveAttempt } from './attempts.js';
 import { beginOwnership, deleteOwnership, endOwnership } from './owners.js';
 import { isPromised } from './policy.js';
 import { holeKey } from './records.js';
@@ -129,7 +122,7 @@ function checkRoom(state: SiteState, group: GroupId, now: SiteMoment, against: A
     return;
   }
   if (row.retired !== undefined) against.add('GROUP_RETIRED', group, `group "${group}" is retired`);
-  const taken = state.memberCount(group) + reservedIn(state, group, now.monotonicMs) + keptIn(state, group, now).size;
+  const taken = state.memberCount(group) + comingTo(state, group, now);
   if (taken >= row.volumesMax)
     against.add('GROUP_FULL', group, `group "${group}" has room for ${row.volumesMax} volumes; ${taken} are taken`);
 }
@@ -340,7 +333,7 @@ export function setGroup(
     );
   if (isElsewhere) checkAppliance(state, appliance, against);
   if (isElsewhere) checkWays(state, group, now, against);
-  const coming = reservedIn(state, group, now.monotonicMs) + keptIn(state, group, now).size;
+  const coming = comingTo(state, group, now);
   if (volumesMax < members + coming)
     against.add(
       'GROUP_IN_USE',

@@ -3,7 +3,7 @@ import { attemptName } from '../../../contracts/attempt.js';
 import { heldOf, type Hole, type Ownership, type RecoveryPoint } from '../../../contracts/point.js';
 import type { ApplianceId, GroupId, VolumeId } from '../../../contracts/ids.js';
 import type { OpenAttempt, OpenWayBack, SiteGroup, SiteVolume } from '../../../contracts/replica-site-api.js';
-import { attemptInTheWay, keptIn, leaseLeftMs, reservedIn } from './attempts.js';
+import { attemptInTheWay, comingTo, leaseLeftMs } from './attempts.js';
 import { pointsOf } from './points.js';
 import type { GroupRow, VolumeRow } from './rows.js';
 import type { SiteState } from './state.js';
@@ -65,7 +65,7 @@ function siteGroup(
     pointEveryMs,
     ...(rpoMsMax === undefined ? {} : { rpoMsMax }),
     volumes: state.memberCount(group),
-    reserved: reservedIn(state, group, now.monotonicMs) + keptIn(state, group, now).size,
+    reserved: comingTo(state, group, now),
     retention,
     journal,
     ...(retired === undefined ? {} : { retired }),

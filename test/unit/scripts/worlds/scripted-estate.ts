@@ -319,7 +319,7 @@ export class ScriptedEstate {
   }
 
   #groupOf(id: string | undefined) {
-    const { core, monotonicMs } = this.site;
+    const { core } = this.site;
     const row = core.group(groupIdSchema.parse(id));
     return {
       group: row.group,
@@ -329,8 +329,7 @@ export class ScriptedEstate {
       retention: row.retention,
       journal: row.journal,
       volumes: core.memberCount(row.group),
-      reserved:
-        attempts.reservedIn(core, row.group, monotonicMs) + attempts.keptIn(core, row.group, this.site.now).size,
+      reserved: attempts.comingTo(core, row.group, this.site.now),
     };
   }
 
